@@ -1,0 +1,98 @@
+"""A drill as an operator writes it in `drills/<name>.yml`."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from drill_runner.model.base import Name, PositiveSeconds, Seconds, data
+from drill_runner.model.fault import Scalar
+
+
+@data
+class FaultUse:
+    """One fault, on the hosts that an Ansible host pattern names."""
+
+    fault: Name
+    targets: str = Field(min_length=1)
+    params: dict[Name, Scalar] = Field(default_factory=dict)
+    time_limit_s: PositiveSeconds | None = None
+
+
+@data
+class Detection:
+    """Who must notice, and by when."""
+
+    load_balancer: Literal["down"]
+    """The load balancer takes every target out of its pool."""
+    within_s: PositiveSeconds
+    """Counted from the fault's effect."""
+
+
+@data
+class Recovery:
+    """The timed runbook under test. With neither key true the service has to come back by itself."""
+
+    playbook: Name | None = None
+    """A playbook of `playbooks/`, started once the fault is detected."""
+    within_s: PositiveSeconds = 600
+    """When to stop waiting for the service to be whole again, counted from the start of recovery."""
+
+
+@data
+class Objectives:
+    """What was promised. An objective that is not named is not judged."""
+
+    rto_s: Seconds | None = None
+    """Recovery time: from the first failure a client saw to service restored."""
+    replica_rto_s: Seconds | None = None
+    """From the fault's effect to every target serving in the pool again."""
+    detect_s: Seconds | None = None
+    """From the fault's effect to detection."""
+    failed_requests: Annotated[int, Field(ge=0)] | None = None
+    """Client probes that got no right answer in time, over the whole drill."""
+    availability: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Share of client probes answered rightly and in time, over the whole drill."""
+    ttft_p99_ms: Annotated[float, Field(gt=0)] | None = None
+    """99th percentile of the time to first token over the whole drill, in milliseconds."""
+
+
+@data
+class BlastRadius:
+    """The damage that was agreed on. A plan that could do more is refused."""
+
+    max_hosts: int = Field(default=1, ge=1)
+    keep_serving: int = Field(default=1, ge=0)
+    """Hosts of the fault's target group that no fault of this drill may touch."""
+
+
+@data
+class ProbePlan:
+    """How the client's place is watched."""
+
+    rate_hz: float = Field(default=20.0, gt=0, le=200)
+    timeout_s: PositiveSeconds = 5.0
+    ttft_slo_ms: float = Field(default=2000.0, gt=0)
+    """A right answer later than this is too slow to be good."""
+    good_in_a_row: int = Field(default=10, ge=1)
+    """So many good probes after each other end an outage."""
+
+
+@data
+class Drill:
+    """A plan of a rehearsal, before it meets an inventory."""
+
+    name: Name
+    summary: str = Field(min_length=1)
+    faults: tuple[FaultUse, ...] = Field(min_length=1)
+    steady_state: tuple[Name, ...] = Field(min_length=1)
+    """Post-condition checks that must pass before anything is broken."""
+    steady_s: PositiveSeconds = 5.0
+    """How long the client's place must be good without a break before anything is broken."""
+    detection: Detection | None = None
+    recovery: Recovery = Field(default_factory=Recovery)
+    settle_s: Seconds = 5.0
+    """How long to watch on after the service is whole."""
+    objectives: Objectives = Field(default_factory=Objectives)
+    postconditions: tuple[Name, ...] = Field(min_length=1)
+    blast_radius: BlastRadius = Field(default_factory=BlastRadius)
+    probe: ProbePlan = Field(default_factory=ProbePlan)

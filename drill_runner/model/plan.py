@@ -1,0 +1,62 @@
+"""What a run will do, decided in full before it touches anything."""
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from drill_runner.model.base import PositiveSeconds, data
+from drill_runner.model.drill import Drill
+from drill_runner.model.fault import Fault, Scalar
+from drill_runner.model.inventory import Inventory
+
+
+class Phase(StrEnum):
+    """The stages of every drill, in order."""
+
+    STEADY_STATE = "steady_state"
+    INJECT = "inject"
+    OBSERVE = "observe"
+    RECOVER = "recover"
+    POSTCONDITIONS = "postconditions"
+    REVERT = "revert"
+
+
+@data
+class Lease:
+    """A fault that will be armed on its targets, with the limit at which they undo it themselves."""
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
+    fault: Fault
+    targets: tuple[str, ...] = Field(min_length=1)
+    limit_s: PositiveSeconds
+    variables: dict[str, Scalar] = Field(default_factory=dict)
+    """The role's variables for the drill's parameters."""
+
+
+@data
+class Step:
+    """One thing that will be done, in the words of the person who approves it."""
+
+    phase: Phase
+    does: str
+    playbook: str | None = None
+    hosts: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
+    at_most_s: PositiveSeconds | None = None
+
+
+@data
+class Plan:
+    """A drill bound to an inventory: immutable, printable, and all that `evaluate` needs to know of intentions."""
+
+    run_id: str = Field(pattern=r"^[0-9]{8}T[0-9]{6}Z-[a-z0-9_]+$")
+    """UTC start and the drill's name; also the run folder's name."""
+    drill: Drill
+    inventory: Inventory
+    leases: tuple[Lease, ...] = Field(min_length=1)
+    steps: tuple[Step, ...] = Field(min_length=1)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Every host that a fault touches, once each."""
+        return tuple(dict.fromkeys(name for lease in self.leases for name in lease.targets))

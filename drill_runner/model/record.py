@@ -1,0 +1,159 @@
+"""What the runner meant to do and what it learnt: one line of `journal.jsonl` each."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from drill_runner.model.base import Instant, Interval, data
+from drill_runner.model.plan import Phase
+
+
+@data
+class RunStarted:
+    """A run begins; its plan is beside the journal."""
+
+    kind: Literal["run_started"] = "run_started"
+    at: Instant
+    utc: str
+    run_id: str
+    versions: dict[str, str]
+    """Of everything that could matter to the numbers, by name."""
+
+
+@data
+class PhaseStarted:
+    """A stage begins."""
+
+    kind: Literal["phase_started"] = "phase_started"
+    at: Instant
+    phase: Phase
+
+
+@data
+class PhaseEnded:
+    """A stage is over. `problem` says why it did not do what it was there for."""
+
+    kind: Literal["phase_ended"] = "phase_ended"
+    at: Instant
+    phase: Phase
+    problem: str | None = None
+
+
+@data
+class PlaybookStarted:
+    """Intent: written and synced before Ansible starts."""
+
+    kind: Literal["playbook_started"] = "playbook_started"
+    at: Instant
+    phase: Phase
+    playbook: str
+    hosts: tuple[str, ...] = ()
+
+
+@data
+class PlaybookEnded:
+    """Fact: how it ended."""
+
+    kind: Literal["playbook_ended"] = "playbook_ended"
+    at: Instant
+    phase: Phase
+    playbook: str
+    status: Literal["successful", "failed", "timeout", "canceled", "error"]
+    rc: int
+    failed_task: str | None = None
+    """`host: task: message` of the first failure."""
+
+
+@data
+class EffectShown:
+    """A fault took hold on a target, and how the target proved it."""
+
+    kind: Literal["effect_shown"] = "effect_shown"
+    at: Instant
+    lease: str
+    host: str
+    took_hold: Interval
+    """Instant on the controller's clock: the exchange that reported it bounds the mapping."""
+    evidence: str
+
+
+@data
+class EffectMissing:
+    """A fault could not be shown to have done anything."""
+
+    kind: Literal["effect_missing"] = "effect_missing"
+    at: Instant
+    lease: str
+    host: str
+    why: str
+
+
+@data
+class Detected:
+    """Somebody other than the runner noticed the fault."""
+
+    kind: Literal["detected"] = "detected"
+    at: Instant
+    by: str
+    what: str
+    instant: Interval
+
+
+@data
+class CheckFinished:
+    """A testinfra check ended. `broken` is the checker's own failure, which proves nothing either way."""
+
+    kind: Literal["check_finished"] = "check_finished"
+    at: Instant
+    phase: Phase
+    check: str
+    name: str
+    outcome: Literal["passed", "failed", "broken"]
+    seconds: float
+    message: str | None = None
+
+
+@data
+class Whole:
+    """Every target serves again and the client's place is good: the wait for recovery is over."""
+
+    kind: Literal["whole"] = "whole"
+    at: Instant
+    what: str
+
+
+@data
+class Interrupted:
+    """The run was told to stop, or the runner itself failed; what was armed is reverted all the same."""
+
+    kind: Literal["interrupted"] = "interrupted"
+    at: Instant
+    why: str
+
+
+@data
+class RunEnded:
+    """The last line. Without it the runner died."""
+
+    kind: Literal["run_ended"] = "run_ended"
+    at: Instant
+    utc: str
+    reverted: bool
+    """Every lease was shown to be gone."""
+
+
+Record = Annotated[
+    RunStarted
+    | PhaseStarted
+    | PhaseEnded
+    | PlaybookStarted
+    | PlaybookEnded
+    | EffectShown
+    | EffectMissing
+    | Detected
+    | CheckFinished
+    | Whole
+    | Interrupted
+    | RunEnded,
+    Field(discriminator="kind"),
+]

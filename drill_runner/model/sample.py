@@ -1,0 +1,100 @@
+"""What the observer saw: one line of `samples.jsonl` each."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from drill_runner.model.base import Instant, data
+
+
+class Outcome(StrEnum):
+    """How a scheduled probe ended. Only `OK` is good."""
+
+    OK = "ok"
+    WRONG_ANSWER = "wrong_answer"
+    TOO_SLOW = "too_slow"
+    HTTP_ERROR = "http_error"
+    CONNECTION_ERROR = "connection_error"
+    TIMEOUT = "timeout"
+    TRUNCATED = "truncated"
+    """The answer broke off."""
+    NOT_SENT = "not_sent"
+    """The probe fell behind its schedule, or was stopped with the request still open."""
+
+
+@data
+class ObserverStarted:
+    """The observer's first line: what it will do, and the clock it does it by."""
+
+    kind: Literal["observer_started"] = "observer_started"
+    at: Instant
+    utc: str
+    rate_hz: float
+    timeout_s: float
+    ttft_slo_ms: float
+    url: str
+    model: str
+
+
+@data
+class ProbeSample:
+    """One scheduled request for tokens. Latency counts from `due`, not from when it was sent."""
+
+    kind: Literal["probe"] = "probe"
+    seq: int = Field(ge=0)
+    """0, 1, 2 … in the order of the schedule: a gap is a lost sample."""
+    due: Instant
+    sent: Instant | None
+    """None: never sent."""
+    first_token: Instant | None
+    """When the first byte of the answer's content arrived."""
+    end: Instant
+    outcome: Outcome
+    status: int | None = None
+    """HTTP status, if one came."""
+    replica: str | None = None
+    """Who answered, as the load balancer says."""
+    answer: str | None = None
+    """The text that came instead of the golden one; kept for wrong answers only."""
+    error: str | None = None
+    """One line for a person; carries no secret."""
+
+
+@data
+class PoolSample:
+    """The load balancer's view of its servers at one instant."""
+
+    kind: Literal["pool"] = "pool"
+    asked: Instant
+    answered: Instant
+    servers: dict[str, str]
+    """HAProxy's status word by server: UP, DOWN, DRAIN, MAINT, NOLB…; empty when the statistics did not answer."""
+    error: str | None = None
+
+
+@data
+class ClockSample:
+    """The observer's check of itself, once a second: was it late, did UTC move against the monotonic clock."""
+
+    kind: Literal["clock"] = "clock"
+    at: Instant
+    late_s: float
+    """How much later than asked for the observer's loop woke."""
+    utc_shift_s: float
+    """UTC less monotonic, against the same difference at the start."""
+
+
+@data
+class ObserverStopped:
+    """The observer's last line. Without it the samples are cut short."""
+
+    kind: Literal["observer_stopped"] = "observer_stopped"
+    at: Instant
+    scheduled: int = Field(ge=0)
+    """How many probes were scheduled: so many `probe` lines there must be."""
+
+
+Sample = Annotated[
+    ObserverStarted | ProbeSample | PoolSample | ClockSample | ObserverStopped, Field(discriminator="kind")
+]
