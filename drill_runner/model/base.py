@@ -7,6 +7,9 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 T = TypeVar("T")
 
+RUN_VERSION = 1
+"""Of what a run folder holds. A reader refuses a folder that a newer program wrote, instead of misreading it."""
+
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 """A drill's, fault's, check's or playbook's name: a file or folder of this project, so never a path."""
 

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from drill_runner.model.base import PositiveSeconds, data
+from drill_runner.model.base import RUN_VERSION, PositiveSeconds, data
 from drill_runner.model.drill import Drill
 from drill_runner.model.fault import Fault, Scalar
 from drill_runner.model.inventory import Inventory
@@ -49,6 +49,7 @@ class Step:
 class Plan:
     """A drill bound to an inventory: immutable, printable, and all that `evaluate` needs to know of intentions."""
 
+    version: int = Field(default=RUN_VERSION, ge=1)
     run_id: str = Field(pattern=r"^[0-9]{8}T[0-9]{6}Z-[a-z0-9_]+$")
     """UTC start and the drill's name; also the run folder's name."""
     drill: Drill

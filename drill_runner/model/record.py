@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from drill_runner.model.base import Instant, Interval, data
+from drill_runner.model.base import RUN_VERSION, Instant, Interval, data
 from drill_runner.model.plan import Phase
 
 
@@ -13,6 +13,7 @@ class RunStarted:
     """A run begins; its plan is beside the journal."""
 
     kind: Literal["run_started"] = "run_started"
+    version: int = Field(default=RUN_VERSION, ge=1)
     at: Instant
     utc: str
     run_id: str

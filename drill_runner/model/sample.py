@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from drill_runner.model.base import Instant, data
+from drill_runner.model.base import RUN_VERSION, Instant, data
 
 
 class Outcome(StrEnum):
@@ -28,6 +28,7 @@ class ObserverStarted:
     """The observer's first line: what it will do, and the clock it does it by."""
 
     kind: Literal["observer_started"] = "observer_started"
+    version: int = Field(default=RUN_VERSION, ge=1)
     at: Instant
     utc: str
     rate_hz: float
