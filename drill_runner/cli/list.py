@@ -1,0 +1,100 @@
+"""`drill_runner list`."""
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import click
+from pydantic import TypeAdapter, ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from drill_runner.catalog import Project, load_drills, load_faults
+from drill_runner.cli.options import json_option
+from drill_runner.cli.planning import project_of
+from drill_runner.cli.settings import Settings
+from drill_runner.model.base import data
+from drill_runner.model.drill import Drill
+from drill_runner.model.fault import Fault
+from drill_runner.model.result import RESULT_VERSION, Result, Verdict
+
+
+@data
+class Run:
+    """A run folder, as far as its name and its result tell."""
+
+    run_id: str
+    drill: str | None = None
+    verdict: Verdict | None = None
+    problem: str | None = None
+    """Why there is no verdict to show."""
+
+
+@click.command("list")
+@click.argument("kind", type=click.Choice(["faults", "drills", "runs"]), default="drills")
+@json_option
+@click.pass_obj
+def command(settings: Settings, kind: str, as_json: bool) -> None:
+    r"""Show the faults, the drills or the runs.
+
+    \b
+    Examples:
+      drill_runner list
+      drill_runner list faults
+      drill_runner list runs --json | jq '.[] | select(.verdict != "passed")'
+    """
+    LISTS[kind](project_of(settings), as_json)
+
+
+def _faults(project: Project, as_json: bool) -> None:
+    faults = tuple(load_faults(project).values())
+    if as_json:
+        return _json(TypeAdapter(tuple[Fault, ...]).dump_python(faults, mode="json"))
+    rows = ((f.name, f.manifest.fidelity.value, f.manifest.target_group, f.manifest.summary) for f in faults)
+    return _table(("FAULT", "FIDELITY", "BREAKS", "SUMMARY"), rows)
+
+
+def _drills(project: Project, as_json: bool) -> None:
+    drills = tuple(load_drills(project, load_faults(project)).values())
+    if as_json:
+        return _json(TypeAdapter(tuple[Drill, ...]).dump_python(drills, mode="json"))
+    rows = ((d.name, ", ".join(f"{use.fault} on {use.targets}" for use in d.faults), d.summary) for d in drills)
+    return _table(("DRILL", "FAULTS", "SUMMARY"), rows)
+
+
+def _runs(project: Project, as_json: bool) -> None:
+    folders = sorted((path for path in project.runs.glob("*") if path.is_dir()), reverse=True)
+    runs = tuple(_run(folder) for folder in folders)
+    if as_json:
+        return _json(TypeAdapter(tuple[Run, ...]).dump_python(runs, mode="json"))
+    return _table(("RUN", "VERDICT"), ((run.run_id, run.verdict or f"none: {run.problem}") for run in runs))
+
+
+def _run(folder: Path) -> Run:
+    try:
+        text = (folder / "result.json").read_bytes()
+    except FileNotFoundError:
+        return Run(run_id=folder.name, problem="not evaluated, or still running")
+    try:
+        result = TypeAdapter(Result).validate_json(text)
+    except ValidationError:
+        return Run(run_id=folder.name, problem="result.json is damaged, or of a newer version")
+    if result.version > RESULT_VERSION:
+        return Run(run_id=folder.name, problem=f"result.json has the newer version {result.version}")
+    return Run(run_id=folder.name, drill=result.drill, verdict=result.verdict)
+
+
+def _json(value: object) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for head in heads:
+        table.add_column(head, no_wrap=head not in {"SUMMARY", "FAULTS", "VERDICT"}, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    Console(markup=False, highlight=False, emoji=False).print(table)
+
+
+LISTS: dict[str, Callable[[Project, bool], None]] = {"faults": _faults, "drills": _drills, "runs": _runs}

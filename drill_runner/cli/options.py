@@ -1,0 +1,30 @@
+"""Arguments and options that several commands share. Light: completion imports it."""
+
+from pathlib import Path
+
+import click
+from click.shell_completion import CompletionItem
+
+
+def _complete_drill(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    # Nothing else of the catalogue: a press of TAB must not wait for pydantic.
+    named = context.find_root().params.get("project")
+    folders = [Path(named)] if named else [Path.cwd(), *Path.cwd().parents, Path(__file__).resolve().parents[2]]
+    drills = next((folder / "drills" for folder in folders if (folder / "drills").is_dir()), None)
+    names = sorted(path.stem for path in drills.glob("*.yml")) if drills else []
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+drill_argument = click.argument("drill", shell_complete=_complete_drill)
+"""A drill's name, or the path of its file."""
+
+inventory_option = click.option(
+    "-i",
+    "--inventory",
+    type=click.Path(path_type=Path),
+    envvar="ANSIBLE_INVENTORY",
+    show_envvar=True,
+    help="Inventory, a file or a folder. [default: the project's inventories/lab]",
+)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")

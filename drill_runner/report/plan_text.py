@@ -1,0 +1,77 @@
+"""A plan as a person reads it before saying yes: plain text, 80 columns."""
+
+import textwrap
+from collections.abc import Iterator
+
+from drill_runner.model.plan import Plan, Step
+
+WIDTH = 80
+INDENT = "     "
+
+
+def plan_text(plan: Plan) -> str:
+    """What a run of `plan` would do, step by step, and what it promises."""
+    return "\n".join([*_head(plan), "", *_steps(plan), "", *_promises(plan)]) + "\n"
+
+
+def _head(plan: Plan) -> Iterator[str]:
+    drill, radius = plan.drill, plan.drill.blast_radius
+    yield from _wrapped(f"{drill.name}: {drill.summary}", "")
+    yield ""
+    yield from _field("Inventory", plan.inventory.source)
+    yield from _field("Service", f"{plan.inventory.endpoint.model} at {plan.inventory.endpoint.url}")
+    yield from _field("Will break", ", ".join(plan.targets))
+    yield from _field(
+        "Agreed on", f"no more than {radius.max_hosts} broken, no fewer than {radius.keep_serving} left alone"
+    )
+    yield from _field(
+        "Watched by", f"{drill.probe.rate_hz:g} requests/s, given up after {drill.probe.timeout_s:g} s each"
+    )
+
+
+def _steps(plan: Plan) -> Iterator[str]:
+    for number, step in enumerate(plan.steps, start=1):
+        yield f"{number:>2}.  {step.phase.value.replace('_', ' ')}"
+        yield from _wrapped(step.does, INDENT)
+        yield from (line for name, text in _details(step) for line in _wrapped(f"{name}: {text}", INDENT))
+
+
+def _details(step: Step) -> Iterator[tuple[str, str]]:
+    if step.hosts:
+        yield "hosts", ", ".join(step.hosts)
+    if step.playbook:
+        yield "playbook", step.playbook
+    if step.checks:
+        yield "checks", ", ".join(step.checks)
+    if step.at_most_s is not None:
+        yield "at most", f"{step.at_most_s:g} s"
+
+
+def _promises(plan: Plan) -> Iterator[str]:
+    goals = plan.drill.objectives
+    named = (
+        ("service restored within", goals.rto_s, " s"),
+        ("every target back in the pool within", goals.replica_rto_s, " s"),
+        ("noticed within", goals.detect_s, " s"),
+        ("failed requests at most", goals.failed_requests, ""),
+        ("share of good answers at least", goals.availability, ""),
+        ("99th percentile of time to first token at most", goals.ttft_p99_ms, " ms"),
+    )
+    promised = [f"  {name} {value:g}{unit}" for name, value, unit in named if value is not None]
+    yield "Passes if the checks hold and:" if promised else "Passes if the checks hold."
+    yield from promised
+
+
+def _field(name: str, text: str) -> Iterator[str]:
+    yield from _wrapped(text, f"{name + ':':<12}", " " * 12)
+
+
+def _wrapped(text: str, indent: str, later: str | None = None) -> list[str]:
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent if later is None else later,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
