@@ -16,6 +16,8 @@ from drill_runner.errors import UsageError, expected_one_of
 
 T = TypeVar("T")
 
+UNKNOWN_KEY = "unexpected_keyword_argument"
+
 WORDS = {
     "dataclass_type": "must be a mapping",
     "dict_type": "must be a mapping",
@@ -54,11 +56,13 @@ def _message(
     cls: type, value: Plain, error: ValidationError, where: Callable[[KeyPath], str], given: frozenset[str]
 ) -> str:
     by_key: dict[KeyPath, list[ErrorDetails]] = {}
-    for detail in error.errors():
-        by_key.setdefault(_keys(value, detail), []).append(detail)
+    # A key nobody knows comes first: what is missing is often just that key, spelt right.
+    for detail in sorted(error.errors(), key=lambda each: each["type"] != UNKNOWN_KEY):
+        if detail["type"] != "too_short" or not detail["input"]:  # else: only short of what is wrong by itself
+            by_key.setdefault(_keys(value, detail), []).append(detail)
     keys, details = next(iter(by_key.items()))
     text = _words(cls, keys, details[0], given) if len(details) == 1 else "must be true or false, a number, or text"
-    if details[0]["type"] not in ("missing", "unexpected_keyword_argument", "too_short", "string_too_short"):
+    if details[0]["type"] not in ("missing", UNKNOWN_KEY, "too_short", "string_too_short"):
         text += f", not {reprlib.repr(details[0]['input'])}"
     more = f" (and {len(by_key) - 1} more)" if len(by_key) > 1 else ""
     return f"{where(keys)}: {text}{more}"
@@ -80,7 +84,7 @@ def _keys(value: Plain, detail: ErrorDetails) -> KeyPath:
 
 
 def _words(cls: type, keys: KeyPath, detail: ErrorDetails, given: frozenset[str]) -> str:
-    if detail["type"] == "unexpected_keyword_argument":
+    if detail["type"] == UNKNOWN_KEY:
         return f"unknown key; {expected_one_of(str(keys[-1]), _fields(cls, keys[:-1]) - given)}"
     message = detail["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     return WORDS.get(detail["type"], message.replace("String should", "must"))
@@ -89,14 +93,8 @@ def _words(cls: type, keys: KeyPath, detail: ErrorDetails, given: frozenset[str]
 def _fields(cls: object, keys: KeyPath) -> set[str]:
     """The keys that the model has at a place."""
     for key in keys:
-        inner = _inside(cls)
-        cls = typing.get_type_hints(inner)[str(key)] if dataclasses.is_dataclass(inner) else inner
-    inner = _inside(cls)
-    return {field.name for field in dataclasses.fields(inner)} if dataclasses.is_dataclass(inner) else set()
-
-
-def _inside(hint: object) -> object:
-    """The class that `X | None` or `tuple[X, ...]` is about."""
-    if isinstance(hint, types.UnionType) or typing.get_origin(hint) in (tuple, typing.Union):
-        return typing.get_args(hint)[0]
-    return hint
+        # A list's items are all of one class, and so is what may be left out.
+        cls = typing.get_args(cls)[0] if isinstance(key, int) else typing.get_type_hints(cls)[key]
+        if isinstance(cls, types.UnionType):
+            cls = typing.get_args(cls)[0]
+    return {field.name for field in dataclasses.fields(cls)} if dataclasses.is_dataclass(cls) else set()

@@ -1,0 +1,223 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from drill_runner.errors import UsageError
+from drill_runner.model.drill import BlastRadius, Detection, Drill, FaultUse, Objectives, Recovery
+from drill_runner.model.fault import Fault, Fidelity, Manifest, Parameter
+from drill_runner.model.inventory import Endpoint, Host, Inventory
+from drill_runner.model.plan import Phase, Plan
+from drill_runner.plan import lease_id, make_plan, new_run_id
+from drill_runner.report.plan_text import plan_text
+
+RUN_ID = "20261124T100404Z-test"
+FAULTS = {
+    "flip": Fault(
+        name="flip",
+        manifest=Manifest(summary="Flips bits.", fidelity=Fidelity.REAL, target_group="servers", time_limit_s=90),
+        parameters=(Parameter(name="bytes", type="int", description="How many.", default=1),),
+    ),
+    "cut": Fault(
+        name="cut", manifest=Manifest(summary="Cuts the power.", fidelity=Fidelity.REAL, target_group="balancers")
+    ),
+}
+SERVERS = ("one", "two", "three")
+INVENTORY = Inventory(
+    source="inventories/lab",
+    hosts=(
+        *(Host(name=name, groups=frozenset({"all", "servers"}), drill_allowed=True) for name in SERVERS),
+        Host(name="lb", groups=frozenset({"all", "balancers"}), drill_allowed=True),
+        Host(name="prod", groups=frozenset({"all", "servers"})),
+    ),
+    endpoint=Endpoint(url="http://127.0.0.1:8000", model="tiny", pool_stats_url="http://127.0.0.1:1", pool_backend="b"),
+)
+DRILL = Drill(
+    name="test",
+    summary="A test.",
+    faults=(FaultUse(fault="flip", targets="a", params={"bytes": 7}),),
+    steady_state=("endpoint",),
+    postconditions=("endpoint", "whole"),
+)
+
+
+def plan(*targets: tuple[str, ...], drill: Drill = DRILL, inventory: Inventory = INVENTORY) -> Plan:
+    """A plan of `drill` in which the patterns a, b, … name `targets`."""
+    return make_plan(drill, FAULTS, inventory, dict(zip("abc", targets, strict=False)), RUN_ID)
+
+
+def refusal(*targets: tuple[str, ...], drill: Drill = DRILL, inventory: Inventory = INVENTORY) -> str:
+    with pytest.raises(UsageError) as raised:
+        plan(*targets, drill=drill, inventory=inventory)
+    return str(raised.value)
+
+
+def two_faults(second: str = "flip", **radius: int) -> Drill:
+    uses = (FaultUse(fault="flip", targets="a"), FaultUse(fault=second, targets="b", time_limit_s=30))
+    return replace(DRILL, faults=uses, blast_radius=BlastRadius(**radius))
+
+
+def test_leases():
+    made = plan(("one",), ("lb",), drill=two_faults("cut", max_hosts=2, keep_serving=0))
+    assert [lease.id for lease in made.leases] == ["20261124t100404z-flip-1", "20261124t100404z-cut-2"]
+    assert [lease.targets for lease in made.leases] == [("one",), ("lb",)]
+    assert [lease.limit_s for lease in made.leases] == [90, 30]
+    assert made.targets == ("one", "lb")
+    assert plan(("one",)).leases[0].variables == {"fault_flip_bytes": 7}
+
+
+def test_steps():
+    made = plan(("one",), drill=replace(DRILL, recovery=Recovery(playbook="recover_host", within_s=200)))
+    assert [(step.phase, step.playbook, step.hosts, step.checks, step.at_most_s) for step in made.steps] == [
+        (Phase.STEADY_STATE, None, (), ("endpoint",), None),
+        (Phase.INJECT, "fault_inject", ("one",), (), 90),
+        (Phase.OBSERVE, None, ("one",), (), None),
+        (Phase.RECOVER, "recover_host", ("one",), (), 200),
+        (Phase.POSTCONDITIONS, None, (), ("endpoint", "whole"), None),
+        (Phase.REVERT, "fault_revert", ("one",), (), None),
+    ]
+
+
+def test_a_plan_survives_json():
+    made = plan(("one",))
+    assert TypeAdapter(Plan).validate_json(TypeAdapter(Plan).dump_json(made), strict=True) == made
+
+
+def test_a_pattern_that_matches_nothing():
+    assert refusal(()) == "drills/test.yml: faults[0].targets: a matches no host of inventories/lab"
+
+
+def test_a_target_outside_the_inventory():
+    assert refusal(("localhost",)) == (
+        "drills/test.yml: faults[0].targets: localhost is not in inventories/lab; "
+        "expected one of one, two, three, lb, prod"
+    )
+
+
+def test_a_target_that_the_fault_cannot_break():
+    assert refusal(("lb",)) == (
+        "drills/test.yml: faults[0].targets: lb is not in servers, the group that flip breaks; "
+        "expected one, two, three, prod"
+    )
+
+
+def test_a_target_that_allows_no_drill():
+    assert refusal(("prod",)) == ("inventories/lab: drill_allowed of prod: must be true before flip may break it")
+
+
+def test_too_many_hosts():
+    assert refusal(("one", "two")) == (
+        "drills/test.yml: blast_radius.max_hosts: 2 hosts (one, two) would be broken; expected at most 1"
+    )
+    assert refusal(("one",), ("two",), drill=two_faults()) == (
+        "drills/test.yml: blast_radius.max_hosts: 2 hosts (one, two) would be broken; expected at most 1"
+    )
+
+
+def test_too_few_left():
+    drill = replace(DRILL, blast_radius=BlastRadius(max_hosts=4, keep_serving=2))
+    assert refusal(SERVERS, drill=drill) == (
+        "drills/test.yml: blast_radius.keep_serving: 1 of servers would be left untouched; expected at least 2"
+    )
+    assert plan(SERVERS[:2], drill=drill).targets == SERVERS[:2]
+
+
+def test_every_group_that_is_broken_must_keep_serving():
+    assert refusal(("one",), ("lb",), drill=two_faults("cut", max_hosts=2)) == (
+        "drills/test.yml: blast_radius.keep_serving: 0 of balancers would be left untouched; expected at least 1"
+    )
+
+
+def test_a_host_twice():
+    assert refusal(("one",), ("two", "one"), drill=two_faults(max_hosts=4)) == (
+        "drills/test.yml: faults[1].targets: one is a target of faults[0] already; expected each host once"
+    )
+
+
+@pytest.mark.parametrize(
+    ("drill", "asks"),
+    [
+        (replace(DRILL, detection=Detection(load_balancer="down", within_s=9)), "detection"),
+        (replace(DRILL, objectives=Objectives(replica_rto_s=9)), "objectives.replica_rto_s"),
+    ],
+)
+def test_the_pool_must_be_in_view_when_it_is_judged_by(drill: Drill, asks: str):
+    blind = replace(INVENTORY, endpoint=Endpoint(url="http://127.0.0.1:8000", model="tiny"))
+    assert refusal(("one",), drill=drill, inventory=blind) == (
+        f"inventories/lab: drill_endpoint.pool_stats_url: missing; {asks} of drills/test.yml is judged by it"
+    )
+    assert plan(("one",), inventory=blind).targets == ("one",)
+    assert plan(("one",), drill=drill).targets == ("one",)
+
+
+def test_run_ids_are_in_utc():
+    now = datetime(2026, 11, 24, 23, 30, 1, tzinfo=timezone(timedelta(hours=-2)))
+    assert new_run_id("test", now) == "20261125T013001Z-test"
+    assert new_run_id("test", now.astimezone(UTC)) == "20261125T013001Z-test"
+
+
+@given(fault=st.from_regex(r"[a-z][a-z0-9_]{0,63}", fullmatch=True), number=st.integers(1, 10**6))
+def test_a_lease_of_any_name_fits_a_systemd_unit(fault: str, number: int):
+    made = lease_id(RUN_ID, fault, number)
+    lease = replace(plan(("one",)).leases[0], id=made)
+    assert len(lease.id) <= 64
+    assert made.startswith("20261124t100404z-")
+    assert made.endswith(f"-{number}")
+
+
+def test_as_text():
+    drill = replace(
+        DRILL,
+        objectives=Objectives(rto_s=2, failed_requests=0),
+        detection=Detection(load_balancer="down", within_s=15),
+        recovery=Recovery(playbook="recover_host"),
+    )
+    text = plan_text(plan(("one",), drill=drill))
+    assert max(map(len, text.splitlines())) <= 80
+    assert (
+        text
+        == """\
+test: A test.
+
+Inventory:  inventories/lab
+Service:    tiny at http://127.0.0.1:8000
+Will break: one
+Agreed on:  no more than 1 broken, no fewer than 1 left alone
+Watched by: 20 requests/s, given up after 5 s each
+
+ 1.  steady state
+     Check the steady state, and that clients get good answers for 5 s without a
+     break. Otherwise nothing is broken.
+     checks: endpoint
+ 2.  inject
+     flip (bytes 7): Flips bits. It must show its effect within 10 s, and is
+     undone by itself when its time limit passes.
+     hosts: one
+     playbook: fault_inject
+     at most: 90 s
+ 3.  observe
+     Wait until the load balancer has taken every target out of its pool.
+     hosts: one
+     at most: 15 s
+ 4.  recover
+     Run the recovery playbook, timed, until it is whole; then watch on for 5 s.
+     hosts: one
+     playbook: recover_host
+     at most: 600 s
+ 5.  postconditions
+     Check that the service is whole.
+     checks: endpoint, whole
+ 6.  revert
+     Remove what is left of flip. Happens on every way out, also when the run is
+     stopped.
+     hosts: one
+     playbook: fault_revert
+
+Passes if the checks hold and:
+  service restored within 2 s
+  failed requests at most 0
+"""
+    )
