@@ -1,0 +1,49 @@
+"""The result in short, for a pull request or a chat: verdict, reasons, objectives."""
+
+import re
+
+from drill_runner.model.result import Result, Verdict
+from drill_runner.report import wording
+
+_SIGNS = {Verdict.PASSED: "✅", Verdict.FAILED: "❌", Verdict.INCONCLUSIVE: "❔"}
+_MET = {True: "✅ met", False: "❌ missed", None: "❔ cannot tell"}
+
+
+def render(result: Result) -> str:
+    """A few lines of GitHub-flavoured Markdown."""
+    broken = wording.faults(result) or "Nothing was broken"
+    lines = [
+        f"### {_SIGNS[result.verdict]} Drill {_code(result.drill)}: {result.verdict}",
+        "",
+        f"{_text(broken)} · started {result.started_utc[:19]}Z · run {_code(result.run_id)}",
+        "",
+        *(f"- {_SIGNS[reason.verdict]} {_text(reason.text)}" for reason in result.reasons),
+        "",
+    ]
+    if result.objectives:
+        lines += ["| Objective | Promised | Actual | |", "|---|--:|--:|---|"]
+        for objective in result.objectives:
+            name = _text(wording.title(objective.name, wording.OBJECTIVE_TITLES))
+            actual = wording.interval(objective.actual, objective.unit)
+            lines.append(f"| {name} | {wording.bound(objective)} | {actual} | {_MET[objective.met]} |")
+        lines.append("")
+    whole = next((window for window in result.windows if window.name == "all" and window.scheduled), None)
+    if whole is not None:
+        bad = wording.outcomes(whole.by_outcome, bad_only=True)
+        lines.append(f"Probes: {whole.good} of {whole.scheduled} good; not good: {bad}. ")
+    lines.append(f"Checks: {wording.tally(result.checks)}.")
+    for check in result.checks:
+        if check.outcome != "passed":
+            first = next(iter((check.message or "").splitlines()), "")
+            lines.append(f"- {check.outcome}: {_code(f'{check.check}::{check.name}')} {_text(first)}".rstrip())
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _text(text: str) -> str:
+    """Shown as it is: no markup, no mention, no table cell of its own making."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~@])", r"\\\1", " ".join(text.split()))
+
+
+def _code(text: str) -> str:
+    """As code; a backtick cannot end it early."""
+    return f"`{text.replace('`', chr(39))}`"

@@ -1,0 +1,151 @@
+"""How numbers and names read, the same in every format. Pure functions of the result's values."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
+
+from drill_runner.model.base import Interval
+from drill_runner.model.result import CheckResult, Mark, ObjectiveResult, Reason, Result, Verdict
+from drill_runner.model.sample import Outcome
+
+Unit = Literal["s", "ms", "requests", "share"]
+
+UNKNOWN = "unknown"
+
+VERDICT_SIGNS: Mapping[Verdict, str] = {Verdict.PASSED: "✔", Verdict.FAILED: "✘", Verdict.INCONCLUSIVE: "?"}
+
+OBJECTIVE_TITLES: Mapping[str, str] = {
+    "rto_s": "Service restored (RTO)",
+    "replica_rto_s": "Replica back in the pool",
+    "detect_s": "Fault detected",
+    "failed_requests": "Failed requests",
+    "availability": "Availability",
+    "ttft_p99_ms": "Time to first token, p99",
+}
+
+MARK_TITLES: Mapping[str, str] = {
+    "effect": "fault took hold",
+    "first_failure": "first failure",
+    "detected": "detected",
+    "recovery_started": "recovery started",
+    "restored": "service restored",
+    "replica_back": "replica back",
+    "whole": "whole again",
+}
+
+OUTCOME_TITLES: Mapping[Outcome, str] = {
+    Outcome.OK: "good",
+    Outcome.WRONG_ANSWER: "wrong answer",
+    Outcome.TOO_SLOW: "too slow",
+    Outcome.HTTP_ERROR: "HTTP error",
+    Outcome.CONNECTION_ERROR: "no connection",
+    Outcome.TIMEOUT: "timed out",
+    Outcome.TRUNCATED: "broke off",
+    Outcome.NOT_SENT: "never sent",
+}
+
+_AT_LEAST = frozenset({"availability"})
+"""Objectives that are floors; every other one is a ceiling."""
+
+
+def title(name: str, titles: Mapping[str, str]) -> str:
+    """The words for `name`, or the name itself with its underscores as blanks."""
+    return titles.get(name, name.replace("_", " "))
+
+
+def number(value: float, unit: Unit) -> str:
+    """One value with its unit, as precise as its size deserves."""
+    return f"{_digits(value, unit)} {_suffix(unit)}".rstrip()
+
+
+def interval(span: Interval | None, unit: Unit = "s") -> str:
+    """`0.31 to 0.36 s`; one number when both ends read the same; `unknown` when there is none."""
+    if span is None:
+        return UNKNOWN
+    upper = _digits(span.upper, unit)
+    lower = _digits(span.lower, unit, like=span.upper)
+    return f"{lower if lower == upper else f'{lower} to {upper}'} {_suffix(unit)}".rstrip()
+
+
+def bound(objective: ObjectiveResult) -> str:
+    """The promise, with the side on which it is kept."""
+    sign = "≥" if objective.name in _AT_LEAST else "≤"
+    value = objective.objective * 100 if objective.unit == "share" else objective.objective
+    return f"{sign} {value:.10g} {_suffix(objective.unit)}".rstrip()
+
+
+def met(objective: ObjectiveResult) -> str:
+    """What became of the promise, in one word or two."""
+    return {True: "met", False: "missed", None: "cannot tell"}[objective.met]
+
+
+def since_effect(mark: Mark) -> str:
+    """How long after the effect; where no effect was shown, how long after the observer's start."""
+    if mark.name == "effect" and mark.instant is not None:
+        return f"0 s, known to {number(mark.instant.width, 's')}"
+    if mark.since_effect is None and mark.instant is not None:
+        return f"{interval(mark.instant)} after start"
+    return interval(mark.since_effect)
+
+
+def tally(checks: Sequence[CheckResult]) -> str:
+    """`5 passed, 1 broken`; `none ran` when there were none."""
+    counts = Counter(check.outcome for check in checks)
+    return ", ".join(f"{counts[name]} {name}" for name in ("passed", "failed", "broken") if counts[name]) or "none ran"
+
+
+def outcomes(counts: Mapping[Outcome, int], *, bad_only: bool = False) -> str:
+    """`3 timed out, 1 HTTP error`, in the order of the outcomes; `none` when there is nothing to count."""
+    parts = [
+        f"{counts[outcome]} {OUTCOME_TITLES[outcome]}"
+        for outcome in Outcome
+        if counts.get(outcome) and not (bad_only and outcome is Outcome.OK)
+    ]
+    return ", ".join(parts) or "none"
+
+
+def to_fix(result: Result) -> Iterator[Reason]:
+    """The reasons that are not passes, in the result's order of weight."""
+    return (reason for reason in result.reasons if reason.verdict is not Verdict.PASSED)
+
+
+def why(result: Result) -> str:
+    """The one sentence behind the verdict."""
+    deciding = [reason for reason in result.reasons if reason.verdict is result.verdict] or list(result.reasons)
+    return deciding[0].text if deciding else "No reason was recorded."
+
+
+def faults(result: Result) -> str:
+    """`server_crash on gpu1, gpu2; host_loss on gpu3`."""
+    return "; ".join(f"{name} on {listed(targets)}" for name, targets in result.faults.items())
+
+
+def listed(names: Sequence[str], most: int = 4) -> str:
+    """The names with commas, cut after `most` of them with the count of the rest."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def _digits(value: float, unit: Unit, like: float | None = None) -> str:
+    """The digits of `value`, with as many decimal places as `like` would get."""
+    if unit == "requests":
+        return f"{value:,.0f}"
+    if unit == "share":
+        return _share(value)
+    size = abs(value if like is None else like)
+    whole_digits = len(str(int(size))) if size >= 1 else 0
+    return f"{value:.{max(0, 3 - whole_digits)}f}"
+
+
+def _share(value: float) -> str:
+    """Percent without rounding up to a hundred: 99.996 % is not 100 %."""
+    percent = value * 100
+    for places in (2, 3, 4, 5):
+        text = f"{percent:.{places}f}"
+        if value == 1 or not text.startswith("100"):
+            break
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _suffix(unit: Unit) -> str:
+    return {"s": "s", "ms": "ms", "requests": "", "share": "%"}[unit]
