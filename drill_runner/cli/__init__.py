@@ -10,6 +10,7 @@ import click
 
 from drill_runner import __version__
 from drill_runner.cli.group import LazyGroup
+from drill_runner.cli.options import examples
 from drill_runner.cli.settings import Settings
 
 COMMANDS = {
@@ -24,7 +25,10 @@ COMMANDS = {
     cls=LazyGroup,
     table=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="""\b
+    epilog=examples("drill_runner list drills", "drill_runner plan server_crash -i inventories/prod")
+    + """
+
+\b
 Exit codes:
   0    passed, or done
   1    failed
@@ -44,12 +48,5 @@ Exit codes:
 @click.version_option(__version__, message="%(prog)s %(version)s")
 @click.pass_context
 def main(context: click.Context, project: Path | None, debug: bool) -> None:
-    r"""Rehearse disasters of a language-model service, and measure how it comes back.
-
-    \b
-    Examples:
-      drill_runner list drills
-      drill_runner plan server_crash
-      drill_runner plan host_loss -i inventories/prod
-    """
+    """Rehearse disasters of a language-model service, and measure how it comes back."""
     context.obj = Settings(project=project, debug=debug)

@@ -3,19 +3,21 @@
 import click
 from click.shell_completion import get_completion_class
 
+from drill_runner.cli.options import examples
 
-@click.command("completion")
+
+@click.command(
+    "completion",
+    epilog=examples(
+        "drill_runner completion bash > ~/.local/share/bash-completion/completions/drill_runner",
+        "drill_runner completion zsh > ~/.zfunc/_drill_runner",
+        "drill_runner completion fish > ~/.config/fish/completions/drill_runner.fish",
+    ),
+)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(context: click.Context, shell: str) -> None:
-    r"""Print the completion script of a shell.
-
-    \b
-    Examples:
-      drill_runner completion bash > ~/.local/share/bash-completion/completions/drill_runner
-      drill_runner completion zsh > ~/.zfunc/_drill_runner
-      drill_runner completion fish > ~/.config/fish/completions/drill_runner.fish
-    """
+    """Print the completion script of a shell."""
     kind = get_completion_class(shell)
     if kind is None:
         raise click.UsageError(f"{shell}: click cannot complete in this shell")

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from drill_runner.catalog import Project, load_drills, load_faults
-from drill_runner.cli.options import json_option
+from drill_runner.cli.options import examples, json_option
 from drill_runner.cli.planning import project_of
 from drill_runner.cli.settings import Settings
 from drill_runner.model.base import data
@@ -30,19 +30,19 @@ class Run:
     """Why there is no verdict to show."""
 
 
-@click.command("list")
+@click.command(
+    "list",
+    epilog=examples(
+        "drill_runner list",
+        "drill_runner list faults",
+        "drill_runner list runs --json | jq '.[] | select(.verdict != \"passed\")'",
+    ),
+)
 @click.argument("kind", type=click.Choice(["faults", "drills", "runs"]), default="drills")
 @json_option
 @click.pass_obj
 def command(settings: Settings, kind: str, as_json: bool) -> None:
-    r"""Show the faults, the drills or the runs.
-
-    \b
-    Examples:
-      drill_runner list
-      drill_runner list faults
-      drill_runner list runs --json | jq '.[] | select(.verdict != "passed")'
-    """
+    """Show the faults, the drills or the runs."""
     LISTS[kind](project_of(settings), as_json)
 
 

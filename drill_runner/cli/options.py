@@ -6,6 +6,11 @@ import click
 from click.shell_completion import CompletionItem
 
 
+def examples(*lines: str) -> str:
+    """The examples at the end of a command's help, each on a line of its own."""
+    return "\n  ".join(("\b\nExamples:", *lines))  # \b: click keeps the lines as they are
+
+
 def _complete_drill(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     # Nothing else of the catalogue: a press of TAB must not wait for pydantic.
     named = context.find_root().params.get("project")

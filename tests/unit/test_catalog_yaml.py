@@ -43,17 +43,17 @@ def error(tmp_path: Path, text: str | bytes) -> str:
         (b"a: \x07\n", "x.yml: not YAML: special characters are not allowed at position 3"),
     ],
 )
-def test_what_is_refused(tmp_path: Path, text: str | bytes, message: str):
+def test_what_is_refused(tmp_path: Path, text: str | bytes, message: str) -> None:
     assert error(tmp_path, text).startswith(message)
 
 
-def test_a_file_that_grows_without_end_is_refused(tmp_path: Path):
+def test_a_file_that_grows_without_end_is_refused(tmp_path: Path) -> None:
     rows = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     rows += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10)]
     assert error(tmp_path, "\n".join(rows)) == "x.yml: too large or too deep: does it contain itself?"
 
 
-def test_lines_and_keys(tmp_path: Path):
+def test_lines_and_keys(tmp_path: Path) -> None:
     file = tmp_path / "x.yml"
     file.write_text("# why\na:\n  - b: 1\n  - c:\n      d: 2\n")
     read = read_yaml(Project(root=tmp_path), file)
@@ -62,7 +62,7 @@ def test_lines_and_keys(tmp_path: Path):
     assert read.where(()) == "x.yml:2"
 
 
-def test_ansibles_tags_are_passed_by(tmp_path: Path):
+def test_ansibles_tags_are_passed_by(tmp_path: Path) -> None:
     file = tmp_path / "x.yml"
     file.write_text("a: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  00\nb: !unsafe '{{ x }}'\n")
     assert read_yaml(Project(root=tmp_path), file).value == {
@@ -79,21 +79,21 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def only_a_usage_error(project: Project, text: str) -> None:
     (project.drills / "any.yml").write_bytes(text.encode("utf-8", "surrogatepass"))
     try:
-        assert isinstance(load_drill(project, "any", load_faults(project)), Drill)
+        loaded: Drill | str = load_drill(project, "any", load_faults(project))
     except UsageError as error:
-        assert str(error).startswith("drills/any.yml")
+        loaded = str(error)
+    assert isinstance(loaded, Drill) or loaded.startswith("drills/any.yml")
 
 
 FRAGMENTS = st.sampled_from(
-    ["a", ":", ": ", "-", "- ", "\n", "  ", "[", "]", "{", "}", "&a ", "*a", "!!int ", "!!set ", "!!binary ", "!!omap "]
-    + ["? ", "<<: ", "'", '"', "\\ud800", "|", ">", "#", "1", "1e999", "0x1f", "1:2", "2026-13-01", ".nan", "~", "yes"]
-    + ["=", "%YAML 1.3", "---", "...", "\t", "summary", "faults", "fault", "flip", "params", "targets", "objectives"]
+    "a|:|: |-|- |\n|  |[|]|{|}|&a |*a|!!int |!!set |!!binary |!!omap |? |<<: |'|\"|\\ud800|>|#|1|1e999|0x1f|1:2|2026-13-01|"
+    ".nan|~|yes|=|%YAML 1.3|---|...|\t|summary|faults|fault|flip|params|targets|objectives".split("|")
 )
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.one_of(st.text(), st.lists(FRAGMENTS, max_size=30).map("".join)))
-def test_no_text_does_worse_than_a_usage_error(project: Project, text: str):
+def test_no_text_does_worse_than_a_usage_error(project: Project, text: str) -> None:
     only_a_usage_error(project, text)
 
 
@@ -102,5 +102,5 @@ GOOD = FILES["drills/bitrot.yml"].replace("        ", "")
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(start=st.integers(0, len(GOOD)), length=st.integers(0, 12), put=st.one_of(FRAGMENTS, st.text(max_size=3)))
-def test_no_slip_in_a_good_drill_does_worse_either(project: Project, start: int, length: int, put: str):
+def test_no_slip_in_a_good_drill_does_worse_either(project: Project, start: int, length: int, put: str) -> None:
     only_a_usage_error(project, GOOD[:start] + put + GOOD[start + length :])

@@ -60,7 +60,7 @@ def two_faults(second: str = "flip", **radius: int) -> Drill:
     return replace(DRILL, faults=uses, blast_radius=BlastRadius(**radius))
 
 
-def test_leases():
+def test_leases() -> None:
     made = plan(("one",), ("lb",), drill=two_faults("cut", max_hosts=2, keep_serving=0))
     assert [lease.id for lease in made.leases] == ["20261124t100404z-flip-1", "20261124t100404z-cut-2"]
     assert [lease.targets for lease in made.leases] == [("one",), ("lb",)]
@@ -69,7 +69,7 @@ def test_leases():
     assert plan(("one",)).leases[0].variables == {"fault_flip_bytes": 7}
 
 
-def test_steps():
+def test_steps() -> None:
     made = plan(("one",), drill=replace(DRILL, recovery=Recovery(playbook="recover_host", within_s=200)))
     assert [(step.phase, step.playbook, step.hosts, step.checks, step.at_most_s) for step in made.steps] == [
         (Phase.STEADY_STATE, None, (), ("endpoint",), None),
@@ -81,34 +81,34 @@ def test_steps():
     ]
 
 
-def test_a_plan_survives_json():
+def test_a_plan_survives_json() -> None:
     made = plan(("one",))
     assert TypeAdapter(Plan).validate_json(TypeAdapter(Plan).dump_json(made), strict=True) == made
 
 
-def test_a_pattern_that_matches_nothing():
+def test_a_pattern_that_matches_nothing() -> None:
     assert refusal(()) == "drills/test.yml: faults[0].targets: a matches no host of inventories/lab"
 
 
-def test_a_target_outside_the_inventory():
+def test_a_target_outside_the_inventory() -> None:
     assert refusal(("localhost",)) == (
         "drills/test.yml: faults[0].targets: localhost is not in inventories/lab; "
         "expected one of one, two, three, lb, prod"
     )
 
 
-def test_a_target_that_the_fault_cannot_break():
+def test_a_target_that_the_fault_cannot_break() -> None:
     assert refusal(("lb",)) == (
         "drills/test.yml: faults[0].targets: lb is not in servers, the group that flip breaks; "
         "expected one, two, three, prod"
     )
 
 
-def test_a_target_that_allows_no_drill():
+def test_a_target_that_allows_no_drill() -> None:
     assert refusal(("prod",)) == ("inventories/lab: drill_allowed of prod: must be true before flip may break it")
 
 
-def test_too_many_hosts():
+def test_too_many_hosts() -> None:
     assert refusal(("one", "two")) == (
         "drills/test.yml: blast_radius.max_hosts: 2 hosts (one, two) would be broken; expected at most 1"
     )
@@ -117,7 +117,7 @@ def test_too_many_hosts():
     )
 
 
-def test_too_few_left():
+def test_too_few_left() -> None:
     drill = replace(DRILL, blast_radius=BlastRadius(max_hosts=4, keep_serving=2))
     assert refusal(SERVERS, drill=drill) == (
         "drills/test.yml: blast_radius.keep_serving: 1 of servers would be left untouched; expected at least 2"
@@ -125,13 +125,13 @@ def test_too_few_left():
     assert plan(SERVERS[:2], drill=drill).targets == SERVERS[:2]
 
 
-def test_every_group_that_is_broken_must_keep_serving():
+def test_every_group_that_is_broken_must_keep_serving() -> None:
     assert refusal(("one",), ("lb",), drill=two_faults("cut", max_hosts=2)) == (
         "drills/test.yml: blast_radius.keep_serving: 0 of balancers would be left untouched; expected at least 1"
     )
 
 
-def test_a_host_twice():
+def test_a_host_twice() -> None:
     assert refusal(("one",), ("two", "one"), drill=two_faults(max_hosts=4)) == (
         "drills/test.yml: faults[1].targets: one is a target of faults[0] already; expected each host once"
     )
@@ -144,7 +144,7 @@ def test_a_host_twice():
         (replace(DRILL, objectives=Objectives(replica_rto_s=9)), "objectives.replica_rto_s"),
     ],
 )
-def test_the_pool_must_be_in_view_when_it_is_judged_by(drill: Drill, asks: str):
+def test_the_pool_must_be_in_view_when_it_is_judged_by(drill: Drill, asks: str) -> None:
     blind = replace(INVENTORY, endpoint=Endpoint(url="http://127.0.0.1:8000", model="tiny"))
     assert refusal(("one",), drill=drill, inventory=blind) == (
         f"inventories/lab: drill_endpoint.pool_stats_url: missing; {asks} of drills/test.yml is judged by it"
@@ -153,14 +153,14 @@ def test_the_pool_must_be_in_view_when_it_is_judged_by(drill: Drill, asks: str):
     assert plan(("one",), drill=drill).targets == ("one",)
 
 
-def test_run_ids_are_in_utc():
+def test_run_ids_are_in_utc() -> None:
     now = datetime(2026, 11, 24, 23, 30, 1, tzinfo=timezone(timedelta(hours=-2)))
     assert new_run_id("test", now) == "20261125T013001Z-test"
     assert new_run_id("test", now.astimezone(UTC)) == "20261125T013001Z-test"
 
 
 @given(fault=st.from_regex(r"[a-z][a-z0-9_]{0,63}", fullmatch=True), number=st.integers(1, 10**6))
-def test_a_lease_of_any_name_fits_a_systemd_unit(fault: str, number: int):
+def test_a_lease_of_any_name_fits_a_systemd_unit(fault: str, number: int) -> None:
     made = lease_id(RUN_ID, fault, number)
     lease = replace(plan(("one",)).leases[0], id=made)
     assert len(lease.id) <= 64
@@ -168,7 +168,7 @@ def test_a_lease_of_any_name_fits_a_systemd_unit(fault: str, number: int):
     assert made.endswith(f"-{number}")
 
 
-def test_as_text():
+def test_as_text() -> None:
     drill = replace(
         DRILL,
         objectives=Objectives(rto_s=2, failed_requests=0),
