@@ -1,0 +1,492 @@
+"""A lease on a machine: its folder, its scripts, and how systemd keeps it.
+
+The folder is there exactly as long as the fault may be: whoever has undone the fault removes it, and nobody else does.
+Shared by the modules and the tests; nothing but the standard library, because that is all a target has.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+DEFAULT_BASE = "/var/lib/drill-lease"
+ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9.-]{0,126}")
+BASE_PATTERN = re.compile(r"/[A-Za-z0-9/._-]+")
+UNITS = Path("/etc/systemd/system")
+
+# `9>&-` everywhere: a process that inject leaves behind on purpose must not keep the lock with it.
+HOLD = """\
+#!/bin/sh
+# Breaks, then lasts. However this ends, `end` runs next; never the other way round.
+set -eu
+cd "${0%/*}"
+exec >>log 2>&1 9>lock
+flock 9
+if [ -e ended ]; then
+  echo "this lease has ended: arm a new one"
+  exit 1
+fi
+# On disk before anything breaks, or a power cut would hide from the boot that there is something to undo.
+: >started
+sync started .
+sh ./inject 9>&-
+exec sleep infinity 9>&-
+"""
+
+END = """\
+#!/bin/sh
+# Undoes, one at a time. Exits with 0 only when there is nothing left to undo.
+set -eu
+cd "${0%/*}"
+: >ending
+exec >>log 2>&1 9>lock
+flock 9
+if [ -e ended ]; then
+  exit 0
+fi
+if [ -e started ]; then
+  sh ./undo 9>&-
+fi
+: >ended
+sync ended .
+"""
+
+# The folder goes last: while it is there, the lease is listed. Its log goes to the journal, which outlives it.
+CLEAN = """\
+#!/bin/sh
+# Removes every trace of a lease that has been undone.
+set -eu
+cd "${{0%/*}}"
+cat log
+rm -f {units}/{unit} {units}/{undo_unit} {units}/multi-user.target.wants/{undo_unit}
+systemctl daemon-reload
+systemctl reset-failed {unit} 2>/dev/null || true
+rm -rf "$PWD"
+"""
+
+# SIGKILL: a hung inject must not delay its undo. A lease that ended by its limit, by request or by a stray kill has
+# ended well if its undo worked, so only a failed inject or a failed undo leaves this unit in `systemctl --failed`.
+LEASE_UNIT = """\
+[Unit]
+Description=Drill lease {id}: {fault}
+OnSuccess={undo_unit}
+OnFailure={undo_unit}
+
+[Service]
+Type=exec
+ExecStart=/bin/sh {folder}/hold
+ExecStopPost=/bin/sh {folder}/end
+RuntimeMaxSec={limit_s:.3f}
+KillSignal=SIGKILL
+SuccessExitStatus=SIGKILL
+TimeoutStopSec=60
+"""
+
+UNDO_UNIT = """\
+[Unit]
+Description=Undo of drill lease {id}: {fault}
+ConditionPathExists={folder}
+StartLimitIntervalSec=0
+
+[Service]
+Type=oneshot
+ExecStart=/bin/sh {folder}/end
+ExecStart=/bin/sh {folder}/clean
+Restart=on-failure
+RestartSec=1
+TimeoutStartSec=120
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+class LeaseError(Exception):
+    """What went wrong, for the person who reads the module's message."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """`lease.json`: what was agreed on when the lease was armed."""
+
+    run: str
+    fault: str
+    host: str
+    limit_s: float
+    created: float
+    """Seconds since the epoch."""
+    keeper: str
+    """`systemd` or `process`."""
+
+
+@dataclass(frozen=True)
+class Scripts:
+    """The fault, in POSIX shell. Each runs under `set -eu` with `DRILL_LEASE_STATE` naming a folder of its own."""
+
+    inject: str
+    undo: str
+    proof: str
+    prepare: str = ""
+    """Runs once while arming: everything slow, nothing that breaks."""
+
+
+@dataclass(frozen=True)
+class Lease:
+    """One lease's folder."""
+
+    base: Path
+    id: str
+
+    def __post_init__(self) -> None:
+        """Refuse what could be another path or need quoting in a unit."""
+        if not ID_PATTERN.fullmatch(self.id):
+            raise LeaseError(f"id: {self.id!r} must match {ID_PATTERN.pattern}")
+        if not BASE_PATTERN.fullmatch(str(self.base)):
+            raise LeaseError(f"base: {str(self.base)!r} must match {BASE_PATTERN.pattern}")
+
+    @property
+    def folder(self) -> Path:
+        """Where it lives; it exists as long as the fault may."""
+        return self.base / self.id
+
+    @property
+    def state(self) -> Path:
+        """What the scripts keep for their undo."""
+        return self.folder / "state"
+
+    @property
+    def log(self) -> Path:
+        """What the scripts said."""
+        return self.folder / "log"
+
+    @property
+    def unit(self) -> str:
+        """The systemd unit that holds it."""
+        return f"drill-lease-{self.id}.service"
+
+    @property
+    def undo_unit(self) -> str:
+        """The systemd unit that undoes it until that worked, also at boot."""
+        return f"drill-lease-undo-{self.id}.service"
+
+    def exists(self) -> bool:
+        """Whether anything of it is on this machine."""
+        return self.folder.exists()
+
+    def has(self, mark: str) -> bool:
+        """Whether `started`, `ending` or `ended` was written."""
+        return (self.folder / mark).exists()
+
+    def terms(self) -> Terms | None:
+        """What was agreed on; None while it is not fully armed."""
+        try:
+            return Terms(**json.loads((self.folder / "lease.json").read_text()))
+        except FileNotFoundError:
+            return None
+
+    def agreed(self) -> Terms:
+        """What was agreed on; LeaseError when there is no such lease."""
+        terms = self.terms()
+        if terms is None:
+            raise LeaseError(
+                f"there is no lease {self.id} under {self.base}: arm it first; one that ended removes itself"
+            )
+        return terms
+
+    def status(self) -> str:
+        """`armed`, `held` or `ending`."""
+        if self.has("ending"):
+            return "ending"
+        return "held" if self.has("started") else "armed"
+
+    def said(self, limit: int = 2000) -> str:
+        """The last `limit` characters of the log."""
+        try:
+            return self.log.read_text(errors="replace")[-limit:].strip()
+        except FileNotFoundError:
+            return ""
+
+
+def all_leases(base: Path, host: str | None = None) -> Iterator[Lease]:
+    """Every lease under `base`, of one host only when `host` is given."""
+    if not base.is_dir():
+        return
+    for folder in sorted(base.iterdir()):
+        if not ID_PATTERN.fullmatch(folder.name):
+            continue
+        lease = Lease(base, folder.name)
+        terms = lease.terms()
+        if host is None or (terms is not None and terms.host == host):
+            yield lease
+
+
+def describe(lease: Lease) -> dict[str, object]:
+    """A lease as the modules return it."""
+    terms = lease.terms()
+    known = asdict(terms) if terms else {}
+    age = max(0.0, time.time() - terms.created) if terms else None
+    return {"id": lease.id, "status": lease.status(), "age_s": age, "log": lease.said(), **known}
+
+
+def write_durably(path: Path, text: str, mode: int) -> None:
+    """Write `text` to a file that is on disk, complete and with `mode`, or not there at all."""
+    beside = path.with_name(path.name + ".new")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "w") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    beside.rename(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Put a folder's entries on disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def stage(lease: Lease, terms: Terms, scripts: Scripts, files: Mapping[str, str]) -> None:
+    """Write the folder, run `prepare`; `lease.json` comes last and says that all is there.
+
+    Args:
+        lease: Where.
+        terms: What was agreed on.
+        scripts: The fault.
+        files: Content by name, put into the state folder with mode 0600.
+
+    Raises:
+        LeaseError: `prepare` failed. Nothing is left behind.
+    """
+    lease.base.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lease.folder.mkdir(mode=0o700)
+    lease.state.mkdir(mode=0o700)
+    lease.log.touch(mode=0o600)
+    for name, content in files.items():
+        write_durably(lease.state / name, content, 0o600)
+    head = (
+        f"#!/bin/sh\n# {terms.fault} on {terms.host}, run {terms.run}\nset -eu\n"
+        f"export DRILL_LEASE_STATE={lease.state}\nexport DRILL_LEASE_PYTHON='{sys.executable}'\n"
+    )
+    for name, body in asdict(scripts).items():
+        write_durably(lease.folder / name, head + body + "\n", 0o700)
+    write_durably(lease.folder / "hold", HOLD, 0o700)
+    write_durably(lease.folder / "end", END, 0o700)
+    clean = CLEAN.format(units=UNITS, unit=lease.unit, undo_unit=lease.undo_unit)
+    write_durably(lease.folder / "clean", clean, 0o700)
+    prepared = run("/bin/sh", str(lease.folder / "prepare"))
+    if prepared.returncode != 0:
+        shutil.rmtree(lease.folder)
+        raise LeaseError(f"prepare failed, nothing was armed: {prepared.stdout.strip()}")
+    sync_folder(lease.state)
+    write_durably(lease.folder / "lease.json", json.dumps(asdict(terms), indent=1), 0o600)
+    sync_folder(lease.base)
+
+
+def staged(lease: Lease, terms: Terms, scripts: Scripts) -> bool:
+    """Whether exactly this lease is there already, and has not begun to end.
+
+    Raises:
+        LeaseError: Another lease has this id.
+    """
+    found = lease.terms()
+    if found is None:
+        shutil.rmtree(lease.folder, ignore_errors=True)  # arming was cut short: nothing is broken by it
+        return False
+    bodies = asdict(scripts)
+    same = all((lease.folder / name).read_text().endswith(f"\n{body}\n") for name, body in bodies.items())
+    agreed = (found.run, found.fault, found.host, found.limit_s, found.keeper)
+    if same and agreed == (terms.run, terms.fault, terms.host, terms.limit_s, terms.keeper) and not lease.has("ending"):
+        return True
+    raise LeaseError(f"id: {lease.id!r} is in use ({describe(lease)}): revert it first or choose another id")
+
+
+def run(*command: str, timeout_s: float | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command; both outputs in `stdout`. A command that does not end in time has exit status 124."""
+    try:
+        return subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=timeout_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, 124, f"no answer within {timeout_s} s")
+
+
+def systemd_runs() -> bool:
+    """Whether systemd is this machine's service manager, by its own documented test."""
+    return Path("/run/systemd/system").is_dir()
+
+
+class SystemdKeeper:
+    """systemd holds the lease, ends it and retries the undo; the controller is not needed once it is armed."""
+
+    def install(self, lease: Lease) -> None:
+        """Write both units and enable the undo at boot."""
+        terms = lease.agreed()
+        values = {
+            "id": lease.id,
+            "fault": terms.fault,
+            "folder": lease.folder,
+            "limit_s": terms.limit_s,
+            "undo_unit": lease.undo_unit,
+        }
+        write_durably(UNITS / lease.unit, LEASE_UNIT.format(**values), 0o644)
+        write_durably(UNITS / lease.undo_unit, UNDO_UNIT.format(**values), 0o644)
+        self._systemctl("enable", "--quiet", lease.undo_unit)  # reloads, so both units are known after it
+
+    def installed(self, lease: Lease) -> bool:
+        """Whether the undo at boot is there; it is written last."""
+        return (UNITS / "multi-user.target.wants" / lease.undo_unit).exists() and (UNITS / lease.unit).exists()
+
+    def start(self, lease: Lease) -> None:
+        """Begin to hold, without waiting for inject."""
+        self._systemctl("start", "--no-block", lease.unit)
+
+    def began(self, lease: Lease) -> float:
+        """When `hold` was started, before inject, in seconds of CLOCK_MONOTONIC."""
+        value = self._systemctl("show", "--value", "--property=ExecMainStartTimestampMonotonic", lease.unit)
+        return int(value) / 1e6
+
+    def end(self, lease: Lease, timeout_s: float) -> None:
+        """Ask for the end. The undo unit cleans up; starting it again hurries a retry."""
+        run("systemctl", "stop", lease.unit, timeout_s=timeout_s)
+        if lease.exists():
+            run("systemctl", "start", "--no-block", lease.undo_unit)
+
+    @staticmethod
+    def _systemctl(*arguments: str) -> str:
+        done = run("systemctl", *arguments)
+        if done.returncode != 0:
+            raise LeaseError(f"systemctl {' '.join(arguments)}: {done.stdout.strip()}")
+        return done.stdout.strip()
+
+
+class ProcessKeeper:
+    """A detached process holds the lease, where there is no systemd. It outlives the controller, not the machine."""
+
+    def __init__(self, source: str) -> None:
+        """Args: source: The program `lease_keeper.py`, which is put into the folder so that it needs nothing else."""
+        self._source = source
+
+    def install(self, lease: Lease) -> None:
+        """Put the program into the folder."""
+        write_durably(lease.folder / "keeper", self._source, 0o700)
+
+    def installed(self, lease: Lease) -> bool:
+        """Whether the program is there."""
+        return (lease.folder / "keeper").exists()
+
+    def start(self, lease: Lease, timeout_s: float = 10.0) -> None:
+        """Start the program; it detaches itself at once."""
+        done = run(sys.executable, str(lease.folder / "keeper"), str(lease.folder), timeout_s=timeout_s)
+        if done.returncode != 0:
+            raise LeaseError(f"the keeper of lease {lease.id} did not start: {done.stdout.strip()}")
+
+    def began(self, lease: Lease) -> float:
+        """When `hold` was started, before inject, in seconds of CLOCK_MONOTONIC."""
+        return float((lease.folder / "began").read_text())
+
+    def end(self, lease: Lease, timeout_s: float) -> None:
+        """Ask the keeper to end; start one for the undo if it has died."""
+        with contextlib.suppress(FileNotFoundError):  # it ends at this very moment
+            (lease.folder / "stop").touch()
+            if not self.alive(lease):
+                self.start(lease, timeout_s)
+
+    @staticmethod
+    def alive(lease: Lease) -> bool:
+        """Whether a keeper holds this lease's lock."""
+        with (lease.folder / "keeper.lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
+
+@dataclass(frozen=True)
+class Effect:
+    """How the target proved the fault. Ages are seconds before `at`, on the target's CLOCK_MONOTONIC."""
+
+    shown: bool
+    evidence: str
+    age_min_s: float | None = None
+    age_max_s: float | None = None
+
+
+def prove(lease: Lease, timeout_s: float) -> tuple[bool, str]:
+    """Run `proof` once. Returns whether the effect is there, and what the proof said."""
+    done = run("/bin/sh", str(lease.folder / "proof"), timeout_s=timeout_s)
+    return done.returncode == 0, done.stdout.strip()
+
+
+def await_effect(lease: Lease, keeper: SystemdKeeper | ProcessKeeper, within_s: float) -> Effect:
+    """Run `proof` over and over until it exits with 0.
+
+    Args:
+        lease: A lease that was told to start.
+        keeper: Who holds it.
+        within_s: When to give up, in seconds.
+
+    Raises:
+        LeaseError: The lease ended, for instance because `inject` failed.
+    """
+    with lease.log.open(errors="replace") as log:  # stays readable when the folder is gone
+        deadline = time.monotonic() + within_s
+        while True:
+            shown, evidence = prove(lease, timeout_s=max(0.1, deadline - time.monotonic()))
+            seen = time.monotonic()
+            if lease.has("ending") or not lease.exists():
+                raise LeaseError(f"lease {lease.id} ended before its effect was shown: {log.read().strip()}")
+            if shown:
+                began = keeper.began(lease)
+                now = time.monotonic()
+                return Effect(shown=True, evidence=evidence, age_min_s=now - seen, age_max_s=now - began)
+            if seen >= deadline:
+                return Effect(shown=False, evidence=evidence)
+            time.sleep(0.01)
+
+
+def await_end(lease: Lease, keeper: SystemdKeeper | ProcessKeeper, within_s: float) -> None:
+    """End a lease and wait until nothing of it is left.
+
+    Raises:
+        LeaseError: The undo did not succeed in time. It goes on being retried on the machine.
+    """
+    terms = lease.terms()
+    if terms is None:  # arming was cut short: nothing is broken, nobody keeps it
+        shutil.rmtree(lease.folder, ignore_errors=True)
+        return
+    deadline = time.monotonic() + within_s
+    if not keeper.installed(lease):
+        keeper.install(lease)
+    keeper.end(lease, within_s)
+    while lease.exists():
+        if time.monotonic() >= deadline:
+            raise LeaseError(
+                f"lease {lease.id} ({terms.fault} on {terms.host}): its undo has not succeeded within {within_s} s. "
+                f"This machine retries it every second; it said: {lease.said()}"
+            )
+        time.sleep(0.02)

@@ -1,0 +1,73 @@
+"""Keeps a lease on a machine without systemd: holds it until its limit or until it is asked to end, then undoes it.
+
+A program of its own, copied into the lease's folder: it must work when whoever started it is gone. What it does not
+survive is its own SIGKILL and the machine's reboot; the next `state: absent` starts another one for the undo then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+POLL_S = 0.02
+RETRY_S = 1.0
+
+
+def detach(log: Path) -> None:
+    """Leave the starter's session and process group, and its open files, for good."""
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    null = os.open(os.devnull, os.O_RDONLY)
+    out = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    for source, target in ((null, 0), (out, 1), (out, 2)):
+        os.dup2(source, target)
+
+
+def hold(folder: Path, limit_s: float) -> None:
+    """Run `hold` until the limit passes, `stop` appears or it ends by itself; leave none of its processes behind."""
+    deadline = time.monotonic() + limit_s
+    (folder / "began").write_text(repr(time.monotonic()))
+    holder = subprocess.Popen(["/bin/sh", str(folder / "hold")], start_new_session=True)
+    while holder.poll() is None and time.monotonic() < deadline and not (folder / "stop").exists():
+        time.sleep(POLL_S)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(holder.pid, signal.SIGKILL)
+    holder.wait()
+
+
+def keep(folder: Path) -> None:
+    """Hold if that was not done yet, undo until it worked, remove the folder."""
+    with (folder / "keeper.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        signal.signal(signal.SIGTERM, lambda *_: (folder / "stop").touch())
+        if not (folder / "started").exists() and not (folder / "stop").exists():
+            hold(folder, float(json.loads((folder / "lease.json").read_text())["limit_s"]))
+        while subprocess.run(["/bin/sh", str(folder / "end")], check=False).returncode != 0:
+            time.sleep(RETRY_S)
+        shutil.rmtree(folder)
+
+
+def main() -> None:
+    """Args on the command line: the lease's folder."""
+    folder = Path(sys.argv[1])
+    detach(folder / "log")
+    os.chdir("/")
+    keep(folder)
+
+
+if __name__ == "__main__":
+    main()
