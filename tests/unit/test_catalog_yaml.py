@@ -85,10 +85,10 @@ def only_a_usage_error(project: Project, text: str) -> None:
     assert isinstance(loaded, Drill) or loaded.startswith("drills/any.yml")
 
 
-FRAGMENTS = st.sampled_from(
-    "a|:|: |-|- |\n|  |[|]|{|}|&a |*a|!!int |!!set |!!binary |!!omap |? |<<: |'|\"|\\ud800|>|#|1|1e999|0x1f|1:2|2026-13-01|"
-    ".nan|~|yes|=|%YAML 1.3|---|...|\t|summary|faults|fault|flip|params|targets|objectives".split("|")
-)
+TAGS = ["&a ", "*a", "!!int ", "!!set ", "!!binary ", "!!omap ", "<<: ", "%YAML 1.3", "---", "...", "? ", ": ", "- "]
+VALUES = ["\\ud800", "1e999", "0x1f", "1:2", "2026-13-01", ".nan", "yes", "99999999999999999999"]
+WORDS = ["summary", "faults", "fault", "flip", "params", "targets", "objectives"]
+FRAGMENTS = st.sampled_from([*":-[]{}'\"|>#?~=\n\t a1", *TAGS, *VALUES, *WORDS])
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
