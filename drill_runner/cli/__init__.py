@@ -16,6 +16,9 @@ from drill_runner.cli.settings import Settings
 COMMANDS = {
     "list": "Show the faults, the drills or the runs.",
     "plan": "Show what a drill would do, step by step; touches nothing.",
+    "run": "Run a drill: break, watch, recover, check, revert, judge.",
+    "abort": "Revert every lease found on the hosts, whoever armed it.",
+    "lab": "Bring the embedded lab up or down.",
     "completion": "Print the completion script of a shell.",
 }
 """Name → first line of its help, in the order of the help. `cli/<name>.py` has it as `command`."""

@@ -1,0 +1,53 @@
+# Two commands do all the set-up on a fresh machine: `make drill` and `make test`.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+DRILL ?= server_crash
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+
+.PHONY: help
+help: ## What can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/.ready: requirements.lock pyproject.toml tools/setup.sh
+	@PYTHON=$(PYTHON) tools/setup.sh
+
+.PHONY: drill
+drill: lab-up ## The lab up, then a drill on it: make drill DRILL=host_loss
+	drill_runner run $(DRILL)
+
+.PHONY: lab-up
+lab-up: .venv/.ready ## Create the lab and deploy the service
+	@drill_runner lab up
+
+.PHONY: lab-down
+lab-down: .venv/.ready ## Remove what the lab created, and nothing else
+	@drill_runner lab down
+
+.PHONY: check
+check: .venv/.ready ## Lint, types, unit and contract tests: no host in reach
+	ruff check .
+	ruff format --check .
+	mypy
+	yamllint --strict .
+	ansible-lint --offline --strict
+	pytest -n 2 tests/unit tests/contract
+
+.PHONY: molecule
+molecule: .venv/.ready ## Every role's scenario
+	molecule test --all
+
+.PHONY: drills
+drills: lab-up ## Every drill, against the lab
+	pytest tests/integration
+
+.PHONY: test
+test: check molecule drills ## Everything
+
+.PHONY: calibrate
+calibrate: .venv/.ready ## The error of the measured times against outages of known length
+	python -m tests.calibrate

@@ -1,0 +1,159 @@
+"""The stages of a drill, in order. Each does one thing, or raises DrillOverError with the reason why it is over."""
+
+import time
+
+from drill_runner.drill.session import DrillOverError, Session
+from drill_runner.model.base import Interval
+from drill_runner.model.fault import Scalar
+from drill_runner.model.plan import Lease, Phase
+from drill_runner.model.record import Detected, EffectMissing, EffectShown, Whole
+
+STEADY_WITHIN_S = 60.0
+"""How long a service may take to be good without a break before the drill gives up on it."""
+NOTICE_S = 3.0
+"""A replica that never left the pool so long after the effect was never missed by it."""
+PLAYBOOK_SPARE_S = 120.0
+
+
+def steady_state(session: Session) -> None:
+    """What must hold before anything is broken."""
+    drill = session.plan.drill
+    with session.phase(Phase.STEADY_STATE):
+        bad = [check for check in session.check(Phase.STEADY_STATE, drill.steady_state) if check.outcome != "passed"]
+        if bad:
+            raise DrillOverError(f"no steady state: {bad[0].name}: {bad[0].message or bad[0].outcome}")
+        started = time.monotonic()
+        good = session.wait(
+            lambda: min(session.view.good_for(time.monotonic()), time.monotonic() - started) >= drill.steady_s,
+            f"{drill.steady_s:g} s of good answers without a break",
+            drill.steady_s + STEADY_WITHIN_S,
+        )
+        if not good:
+            raise DrillOverError(f"no steady state: clients were not answered well; last: {session.view.last_failure}")
+
+
+def inject(session: Session) -> dict[str, Interval]:
+    """Arm and start every fault; returns when each target's took hold."""
+    effects: dict[str, Interval] = {}
+    with session.phase(Phase.INJECT):
+        for lease in session.plan.leases:
+            effects |= _inject(session, lease)
+    return effects
+
+
+def _inject(session: Session, lease: Lease) -> dict[str, Interval]:
+    limit = lease.limit_s + PLAYBOOK_SPARE_S
+    run = session.run(Phase.INJECT, "fault_inject", lease.targets, _variables(session, lease), limit)
+    shown = {on.host: on for on in run.effects if on.effect.shown}
+    told = {on.host: on.effect.evidence for on in run.effects}
+    for host, on in shown.items():
+        session.write(
+            EffectShown(
+                at=time.monotonic(), lease=lease.id, host=host, took_hold=on.took_hold, evidence=on.effect.evidence
+            )
+        )
+        session.progress.note(f"{lease.fault.name} took hold on {host}: {on.effect.evidence}")
+    missing = [host for host in lease.targets if host not in shown]
+    for host in missing:
+        failed = next((text for text in run.failures if text.startswith(f"{host}: ")), None)
+        why = failed or told.get(host) or (run.failures[0] if run.failures else "the target reported no effect")
+        session.write(EffectMissing(at=time.monotonic(), lease=lease.id, host=host, why=why))
+    if missing:
+        raise DrillOverError(f"{lease.fault.name} did not take hold on {', '.join(missing)}")
+    if not run.ok:
+        raise DrillOverError(run.failures[0])
+    return {host: on.took_hold for host, on in shown.items()}
+
+
+def observe(session: Session, effects: dict[str, Interval]) -> None:
+    """Wait until somebody other than this program has noticed."""
+    detection = session.plan.drill.detection
+    with session.phase(Phase.OBSERVE):
+        if detection is None:
+            return
+        waiting = set(effects)
+
+        def noticed() -> bool:
+            for host in sorted(waiting):
+                if (left := session.view.left_pool(host, effects[host].lower)) is not None:
+                    what = f"{host} left the pool"
+                    session.write(Detected(at=time.monotonic(), by="load_balancer", what=what, instant=left))
+                    session.progress.note(what)
+                    waiting.discard(host)
+            return not waiting
+
+        spent = time.monotonic() - max(span.upper for span in effects.values())
+        what = f"the load balancer to take {', '.join(sorted(waiting))} out of its pool"
+        if not session.wait(noticed, what, max(0.0, detection.within_s - spent)):
+            session.progress.note(f"not noticed within {detection.within_s:g} s: {', '.join(sorted(waiting))}")
+
+
+def recover(session: Session, effects: dict[str, Interval]) -> None:
+    """Run the runbook, or leave the service to itself, until it is whole."""
+    drill = session.plan.drill
+    started = time.monotonic()
+    with session.phase(Phase.RECOVER):
+        if drill.recovery.playbook:
+            targets = session.plan.targets
+            run = session.run(
+                Phase.RECOVER,
+                drill.recovery.playbook,
+                targets,
+                {"recover_targets": ",".join(targets)},
+                drill.recovery.within_s,
+            )
+            if not run.ok:
+                raise DrillOverError(f"the recovery failed: {run.failures[0]}")
+        left = drill.recovery.within_s - (time.monotonic() - started)
+        if not session.wait(lambda: _whole(session, effects), "the service to be whole", max(0.0, left)):
+            raise DrillOverError(f"the service was not whole {drill.recovery.within_s:g} s after recovery began")
+        what = f"{', '.join(effects)} in the pool, {drill.probe.good_in_a_row} good answers in a row"
+        session.write(Whole(at=time.monotonic(), what=what))
+        session.progress.note(f"whole: {what}")
+        session.wait(lambda: False, f"anything that comes after ({drill.settle_s:g} s)", drill.settle_s)
+
+
+def _whole(session: Session, effects: dict[str, Interval]) -> bool:
+    view, now = session.view, time.monotonic()
+    watched = session.plan.inventory.endpoint.pool_stats_url is not None
+    for host, effect in effects.items():
+        missed = view.left_pool(host, effect.lower) is not None
+        if watched and not (view.up(host) and (missed or now > effect.upper + NOTICE_S)):
+            return False
+    after = max(effect.upper for effect in effects.values())
+    return view.good_in_a_row >= session.plan.drill.probe.good_in_a_row and now > after + NOTICE_S
+
+
+def postconditions(session: Session) -> None:
+    """What must hold afterwards: the drill's checks, and each fault's own."""
+    own = tuple(lease.fault.name for lease in session.plan.leases)
+    available = [name for name in own if (session.project.roles / f"fault_{name}" / "checks").is_dir()]
+    with session.phase(Phase.POSTCONDITIONS):
+        session.check(Phase.POSTCONDITIONS, tuple(dict.fromkeys((*session.plan.drill.postconditions, *available))))
+
+
+def revert(session: Session, *, armed: bool) -> None:
+    """Remove what is left of every fault. Safe when nothing was injected."""
+    session.reverting = True
+    with session.phase(Phase.REVERT):
+        for lease in reversed(session.plan.leases if armed else ()):
+            variables: dict[str, Scalar] = {
+                "fault_name": lease.fault.name,
+                "fault_targets": ",".join(lease.targets),
+                "fault_lease_id": lease.id,
+            }
+            run = session.run(Phase.REVERT, "fault_revert", lease.targets, variables, PLAYBOOK_SPARE_S)
+            if not run.ok:
+                session.clean = False
+                session.progress.note(f"NOT REVERTED: {run.failures[0]}; the target undoes it at its time limit")
+
+
+def _variables(session: Session, lease: Lease) -> dict[str, Scalar]:
+    return {
+        "fault_name": lease.fault.name,
+        "fault_targets": ",".join(lease.targets),
+        "fault_lease_id": lease.id,
+        "fault_lease_limit_s": lease.limit_s,
+        "fault_lease_run": session.plan.run_id,
+        **lease.variables,
+    }

@@ -1,0 +1,30 @@
+#!/bin/sh
+# Makes .venv from the lock; make calls it. Safe to run again: the environment is swapped in when it is whole.
+set -eu
+cd "$(dirname "$0")/.."
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+python=${PYTHON:-python3}
+if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    say "$python is not Python 3.11 or later; name one that is: make PYTHON=/path/to/python3"
+    exit 2
+fi
+if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+    say "installing python3-venv"
+    if ! { as_root apt-get update -qq && as_root apt-get install -y -qq --no-install-recommends python3-venv >/dev/null; }; then
+        say "$python has no venv module; as root: apt install python3-venv"
+        exit 2
+    fi
+fi
+
+say "Python environment in .venv, about a minute"
+rm -f .venv/.ready
+[ -x .venv/bin/python ] && .venv/bin/python -c '' 2>/dev/null || { rm -rf .venv; "$python" -m venv .venv; }
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+touch .venv/.ready
