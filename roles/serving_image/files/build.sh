@@ -1,0 +1,38 @@
+#!/bin/sh
+# Build the serving image: Debian's python3, one wheel, the launcher. Leaves OUTPUT (an OCI archive) and OUTPUT less .oci.tar plus .digest.
+# Usage: build.sh OUTPUT.oci.tar
+# Environment: SUITE, PACKAGES (comma-separated), REQUIREMENT (with hashes), PYTHON (this machine's, with pip), PYTHON_VERSION (the image's)
+set -eu
+umask 022
+sources=$(dirname "$0")
+output=$1
+name=localhost/llm-serving-build:$$
+
+work=$(mktemp -d "$(dirname "$output")/.build.XXXXXX")
+finish() {
+    podman image rm --force "$name" >/dev/null 2>&1 || true
+    rm -rf "$work"
+}
+trap finish EXIT
+trap 'exit 1' HUP INT TERM
+
+cp "$sources/serve.py" "$sources/Containerfile" "$work/"
+echo "$REQUIREMENT" > "$work/requirements.txt"
+"$PYTHON" -m pip install --quiet --require-hashes --only-binary :all: --no-deps --no-compile \
+    --python-version "$PYTHON_VERSION" --target "$work/site" --requirement "$work/requirements.txt"
+# Device nodes are the container runtime's business, and cannot be unpacked everywhere.
+mmdebstrap --quiet --variant=essential --include="$PACKAGES" \
+    --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
+    --skip=output/dev "$SUITE" "$work/base.tar"
+
+# One layer and no time of build in it: the same inputs give nearly the same image.
+podman build --quiet --isolation chroot --layers=false --timestamp 0 \
+    --label org.opencontainers.image.title=llm-serving --label "org.opencontainers.image.version=${REQUIREMENT%% *}" \
+    --tag "$name" "$work" >/dev/null
+podman push --quiet --digestfile "$work/digest" "$name" "oci-archive:$work/image:llm-serving"
+
+# The archive comes last: where it is, everything is.
+chmod 0644 "$work/digest" "$work/image"
+mv "$work/digest" "${output%.oci.tar}.digest"
+mv "$work/image" "$output"
