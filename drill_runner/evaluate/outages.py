@@ -17,13 +17,14 @@ End of an outage:
   is back, so only its `sent` counts: the end is not before **the last failed one's `sent`**.
 - The first of N good in a row was answered: the end is not after **the earliest first token of those N**.
 - A service that was frozen answers everything it held when it thaws: answers that come at once though their requests
-  were sent one after another. When failed requests and the first good one are answered in one such train, they all
-  waited for the same instant, and the end is not before **the train's first answer less twice the usual time**.
+  were sent one after another. When the last failed request and the first good one are answered in one such train, all
+  in it waited for the same instant, and the end is not before **the train's first answer less twice the usual time**.
 
 The usual time is the 95th percentile (nearest rank) of `first_token - sent` over the run's good probes: high enough to
-bound nearly every answer, low enough that the good answers of a thawing service do not set it. N is the drill's `good_in_a_row`; less good than that inside an outage does not end it. A probe that was not sent proves
-nothing: it neither starts nor ends an outage, and leaves a wider interval. docs/measuring.md has the error of all this
-against known outages.
+bound nearly every answer, low enough that the good answers of a thawing service do not set it. N is the drill's
+`good_in_a_row`; fewer good ones inside an outage do not end it. A probe that was not sent proves nothing: it neither
+starts nor ends an outage, and leaves a wider interval. docs/measuring.md has the error of all this against known
+outages.
 """
 
 from collections import Counter
@@ -129,12 +130,12 @@ def _end(run: _Run, usual: float | None) -> Interval | None:
 
 
 def _released(run: _Run, usual: float) -> float | None:
-    """First answer of the train in which held requests, failed ones and the first good one, were answered."""
+    """First answer of the train in which held requests, the last failed one and the first good one, were answered."""
     late = sorted(
         (probe for probe in (*run.bad, *run.good) if _first_token(probe) - _sent(probe) > usual), key=_first_token
     )
     for train in _trains(late, usual):
-        if run.good[0] in train and any(probe.outcome is not Outcome.OK for probe in train):
+        if run.good[0] in train and run.bad[-1] in train:
             return _first_token(train[0])
     return None
 

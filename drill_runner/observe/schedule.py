@@ -84,9 +84,9 @@ class Watch:
             late_s = time.monotonic() - due
             self._late_s = max(self._late_s, late_s)
             self._scheduled = seq + 1
-            # Half a period late it would stand nearer to the next probe's place than to its own, and would measure
-            # this process's own delay: it is not sent, and says so.
-            if late_s > period / 2:
+            # Sent late it still tells about the instant at which it was sent. A whole period late, that is the next
+            # probe's to tell, and a burst of overdue requests would be a load that nobody asked for.
+            if late_s >= period:
                 self._not_sent(seq, due, f"woke {late_s * 1000:.0f} ms late")
             elif len(self._open) >= limit:
                 self._not_sent(seq, due, f"{len(self._open)} requests are open already")

@@ -26,7 +26,7 @@ def main() -> int:
     parser.add_argument("--outages", type=int, default=100, help="how many (default: 100, about 4 minutes)")
     parser.add_argument("--seed", type=int, default=1, help="another seed is another script")
     parser.add_argument("--busy", action="store_true", help="keep one core busy all the while")
-    parser.add_argument("--keep", type=Path, metavar="DIR", help="leave the samples in this folder")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="leave the samples and the truths in this folder")
     arguments = parser.parse_args()
     console = Console(width=120)
     with tempfile.TemporaryDirectory() as made, _load(busy=arguments.busy):

@@ -5,7 +5,7 @@ import json
 import resource
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from drill_runner.evaluate.outages import outages, start_of
@@ -101,6 +101,7 @@ async def rehearse(script: Sequence[Outage], folder: Path) -> Rehearsal:
         seconds = time.monotonic() - began
         if observer.problem:
             raise RuntimeError(observer.problem)
+    (folder / "truths.json").write_text(json.dumps([asdict(truth) for truth in truths], indent=2), encoding="utf-8")
     return Rehearsal(tuple(truths), tuple(observer.poll()), (_children_cpu_s() - used) / seconds)
 
 

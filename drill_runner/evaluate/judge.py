@@ -1,0 +1,92 @@
+"""From history to result, one step after the other."""
+
+from drill_runner.evaluate.findings import Findings
+from drill_runner.evaluate.history import History
+from drill_runner.evaluate.marks import instant, marks
+from drill_runner.evaluate.objectives import objectives
+from drill_runner.evaluate.outages import outages, probes_of, start_of
+from drill_runner.evaluate.service import tally, windows
+from drill_runner.evaluate.verdict import reasons
+from drill_runner.model.base import Interval
+from drill_runner.model.drill import ProbePlan
+from drill_runner.model.plan import Plan
+from drill_runner.model.record import CheckFinished, PhaseEnded, PhaseStarted, Record, RunStarted
+from drill_runner.model.result import CheckResult, Mark, PhaseSpan, Result
+
+
+def evaluate(history: History) -> Result:
+    """What `history` means. Pure: no clock, no host, no file."""
+    plan = history.plan
+    begin = start_of(history.samples)
+    probes = probes_of(history.samples)
+    counts = tally(probes, history.samples)
+    episodes = outages(history.samples, (plan.drill.probe if plan else ProbePlan()).good_in_a_row)
+    found = marks(history, episodes)
+    promises = objectives(history, probes, counts, episodes, found)
+    why = reasons(
+        Findings(
+            history=history,
+            probes=probes,
+            counts=counts,
+            episodes=episodes,
+            marks=found,
+            objectives=promises,
+            begin=begin,
+        )
+    )
+    effect, back = instant(found, "effect"), _everything_back(found)
+    started = next((record for record in history.records if isinstance(record, RunStarted)), None)
+    return Result(
+        run_id=plan.run_id if plan else history.folder,
+        drill=plan.drill.name if plan else "unknown",
+        summary=plan.drill.summary if plan else "",
+        started_utc=started.utc if started else "unknown",
+        verdict=why[0].verdict,
+        reasons=why,
+        objectives=promises,
+        episodes=episodes,
+        windows=windows(probes, begin + effect.lower if effect else None, begin + back.upper if back else None),
+        phases=_phases(history.records, begin),
+        marks=found,
+        checks=tuple(_check(record) for record in history.records if isinstance(record, CheckFinished)),
+        faults=_faults(plan) if plan else {},
+        versions=dict(sorted(started.versions.items())) if started else {},
+    )
+
+
+def _everything_back(found: tuple[Mark, ...]) -> Interval | None:
+    """The client's place restored and every target back, as far as either is known; None if the runner saw neither."""
+    if instant(found, "whole") is None:
+        return None
+    known = [at for at in (instant(found, "restored"), instant(found, "replica_back")) if at]
+    return max(known, key=lambda at: at.upper, default=instant(found, "whole"))
+
+
+def _phases(records: tuple[Record, ...], begin: float) -> tuple[PhaseSpan, ...]:
+    spans: list[PhaseSpan] = []
+    for record in records:
+        if isinstance(record, PhaseStarted):
+            spans.append(PhaseSpan(phase=record.phase, start_s=record.at - begin, end_s=None))
+        elif isinstance(record, PhaseEnded) and spans and spans[-1].phase is record.phase:
+            begun = spans.pop().start_s
+            ended = PhaseSpan(phase=record.phase, start_s=begun, end_s=record.at - begin, problem=record.problem)
+            spans.append(ended)
+    return tuple(spans)
+
+
+def _check(record: CheckFinished) -> CheckResult:
+    return CheckResult(
+        phase=record.phase,
+        check=record.check,
+        name=record.name,
+        outcome=record.outcome,
+        seconds=record.seconds,
+        message=record.message,
+    )
+
+
+def _faults(plan: Plan) -> dict[str, tuple[str, ...]]:
+    faults: dict[str, tuple[str, ...]] = {}
+    for lease in plan.leases:
+        faults[lease.fault.name] = tuple(dict.fromkeys((*faults.get(lease.fault.name, ()), *lease.targets)))
+    return faults

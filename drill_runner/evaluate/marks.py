@@ -1,0 +1,181 @@
+"""What happened when, each with its bound and its evidence; what has no evidence says so and is not guessed."""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from drill_runner.evaluate import pool
+from drill_runner.evaluate.history import History
+from drill_runner.evaluate.outages import probes_of, start_of
+from drill_runner.model.base import Interval
+from drill_runner.model.plan import Phase
+from drill_runner.model.record import Detected, EffectShown, PhaseStarted, PlaybookStarted, Whole
+from drill_runner.model.result import Episode, Mark
+from drill_runner.model.sample import Outcome, ProbeSample
+
+MarkName = Literal["effect", "first_failure", "detected", "recovery_started", "restored", "replica_back", "whole"]
+Finding = tuple[Interval | None, str]
+"""An instant since the observer's start, and the evidence for it or why there is none."""
+
+
+def marks(history: History, episodes: Sequence[Episode]) -> tuple[Mark, ...]:
+    """All marks of a run, in the order in which they usually come."""
+    return _Marker(history, episodes).marks()
+
+
+def instant(found: Iterable[Mark], name: MarkName) -> Interval | None:
+    """When `name` happened, as far as it is known."""
+    return next((mark.instant for mark in found if mark.name == name), None)
+
+
+def drilled(history: History, episodes: Sequence[Episode]) -> tuple[Episode, ...]:
+    """The outages that began before the fault was reverted: what reverting breaks is no part of a recovery."""
+    revert = _revert(history) - start_of(history.samples)
+    return tuple(episode for episode in episodes if episode.start.lower < revert)
+
+
+def _revert(history: History) -> float:
+    """The instant at which the runner began to revert; for ever, if it did not."""
+    starts = [one.at for one in history.records if isinstance(one, PhaseStarted) and one.phase is Phase.REVERT]
+    return min(starts, default=float("inf"))
+
+
+class _Marker:
+    """Instants of the controller's clock inside, instants since the observer's start outside."""
+
+    def __init__(self, history: History, episodes: Sequence[Episode]) -> None:
+        self._history = history
+        self._episodes = drilled(history, episodes)
+        self._begin = start_of(history.samples)
+        self._targets = history.plan.targets if history.plan else ()
+        self._looks = pool.looks(history.samples, until=_revert(history))
+        self._shown = [record for record in history.records if isinstance(record, EffectShown)]
+        self._effect = _earliest([record.took_hold for record in self._shown])
+
+    def marks(self) -> tuple[Mark, ...]:
+        restored, back = self._restored(), self._replica_back()
+        findings: tuple[tuple[MarkName, Finding], ...] = (
+            ("effect", self._took_hold()),
+            ("first_failure", self._first_failure()),
+            ("detected", self._detected()),
+            ("recovery_started", self._recovery_started()),
+            ("restored", restored),
+            ("replica_back", back),
+            ("whole", self._whole(restored[0], back[0])),
+        )
+        effect = self._shift(self._effect)
+        return tuple(
+            Mark(name=name, instant=at, since_effect=at.since(effect) if at and effect else None, evidence=evidence)
+            for name, (at, evidence) in findings
+        )
+
+    def _took_hold(self) -> Finding:
+        evidence = "; ".join(f"{record.host}: {record.evidence}" for record in self._shown)
+        return self._shift(self._effect), evidence or "no target proved an effect"
+
+    def _first_failure(self) -> Finding:
+        if not self._episodes:
+            return None, "no probe failed"
+        return self._episodes[0].start, "between the last good probe and the first failed one"
+
+    def _restored(self) -> Finding:
+        if not self._episodes:
+            return None, "no probe failed"
+        end = self._episodes[-1].end
+        return end, "between the last failed probe and the first of enough good ones" if end else "it never was"
+
+    def _detected(self) -> Finding:
+        if self._effect is None:
+            return None, "no effect to detect"
+        times = {target: pool.left(self._looks, target, self._effect.lower) for target in self._targets}
+        seen = [at for at in times.values() if at is not None]
+        if seen and len(seen) == len(times):
+            return self._shift(_latest(seen)), f"the load balancer had {_and(times)} out of its pool"
+        told = [record for record in self._history.records if isinstance(record, Detected)]
+        if told:
+            first = min(told, key=lambda record: (record.instant.upper, record.at))
+            return self._shift(first.instant), f"{first.by}: {first.what}"
+        if not self.pool_was_seen():
+            return None, "the load balancer's statistics were not seen after the effect"
+        never = [target for target, at in times.items() if at is None]
+        return None, f"{_and(never)} was never seen to leave the load balancer's pool"
+
+    def pool_was_seen(self) -> bool:
+        """Whether anything was seen of the load balancer's pool after the effect."""
+        return self._effect is not None and any(look.answered >= self._effect.lower for look in self._looks)
+
+    def _recovery_started(self) -> Finding:
+        plan = self._history.plan
+        if plan is None or plan.drill.recovery.playbook is None:
+            return None, "recovery is automatic: nothing tells when it began"
+        for record in self._history.records:
+            if isinstance(record, PlaybookStarted) and record.phase is Phase.RECOVER:
+                return self._shift(Interval(lower=record.at, upper=record.at)), f"playbook {record.playbook} started"
+        return None, "no recovery playbook was started"
+
+    def _replica_back(self) -> Finding:
+        if self._effect is None or not self._targets:
+            return None, "no effect to come back from"
+        since = self._effect.lower
+        times = {target: pool.came_back(self._looks, target, since) for target in self._targets}
+        back = [at for at in times.values() if at is not None]
+        if len(back) == len(times):
+            return self._shift(_latest(back)), f"the load balancer had {_and(times)} in its pool again"
+        left = [target for target in times if pool.left(self._looks, target, since)]
+        away = [target for target in left if times[target] is None]
+        if away:
+            return None, f"{_and(away)} left the load balancer's pool and was not seen to come back"
+        return self._answered([target for target, at in times.items() if at is None], back)
+
+    def _answered(self, stayed: Sequence[str], back: Sequence[Interval]) -> Finding:
+        """Targets that were never seen to leave: their own answers are evidence, unless detection was demanded.
+
+        A replica that everybody should have noticed and nobody did may answer and still be broken.
+        """
+        never = f"{_and(stayed)} was never seen to leave the load balancer's pool"
+        plan, effect = self._history.plan, self._effect
+        if effect is None or plan is None or plan.drill.detection is not None:
+            return None, never
+        answers = [self._first_answer(target, effect.upper) for target in stayed]
+        known = [answer for answer in answers if answer is not None]
+        if len(known) < len(answers):
+            return None, f"{never}, and no answer to a probe after the effect says that it came from there"
+        served = [Interval(lower=effect.lower, upper=max(effect.lower, answer)) for answer in known]
+        return self._shift(_latest([*served, *back])), f"{never}; it answered a probe that was sent after the effect"
+
+    def _first_answer(self, target: str, after: float) -> float | None:
+        revert = _revert(self._history)
+        answers = [
+            probe.end if probe.first_token is None else probe.first_token
+            for probe in probes_of(self._history.samples)
+            if _good_from(probe, target) and after <= (probe.sent or probe.due) < revert
+        ]
+        return min(answers, default=None)
+
+    def _whole(self, restored: Interval | None, back: Interval | None) -> Finding:
+        for record in self._history.records:
+            if isinstance(record, Whole):
+                at = record.at - self._begin
+                lower = max((one.lower for one in (restored, back) if one), default=at)
+                return Interval(lower=min(lower, at), upper=at), record.what
+        return None, "the runner never found everything back"
+
+    def _shift(self, at: Interval | None) -> Interval | None:
+        return Interval(lower=at.lower - self._begin, upper=at.upper - self._begin) if at else None
+
+
+def _good_from(probe: ProbeSample, target: str) -> bool:
+    return probe.outcome is Outcome.OK and probe.replica == target
+
+
+def _earliest(times: Sequence[Interval]) -> Interval | None:
+    if not times:
+        return None
+    return Interval(lower=min(at.lower for at in times), upper=min(at.upper for at in times))
+
+
+def _latest(times: Sequence[Interval]) -> Interval:
+    return Interval(lower=max(at.lower for at in times), upper=max(at.upper for at in times))
+
+
+def _and(names: Iterable[str]) -> str:
+    return " and ".join(names)

@@ -1,0 +1,38 @@
+"""`result.json`: the same result gives the same bytes, and its schema is made from the classes."""
+
+import json
+
+from pydantic import TypeAdapter
+
+from drill_runner.model.result import Result
+
+DIGITS = 6
+"""Microseconds: more than any instant here is known to."""
+
+_RESULT = TypeAdapter(Result)
+
+Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
+
+
+def to_json(result: Result) -> str:
+    """`result` as JSON text with sorted keys and numbers of at most six decimals."""
+    return json.dumps(_rounded(_RESULT.dump_python(result, mode="json")), indent=2, sort_keys=True) + "\n"
+
+
+def result_schema() -> str:
+    """The JSON Schema of what `to_json` writes, as JSON text."""
+    schema = _RESULT.json_schema(mode="serialization")
+    return (
+        json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2, sort_keys=True)
+        + "\n"
+    )
+
+
+def _rounded(value: Json) -> Json:
+    if isinstance(value, float):
+        return round(value, DIGITS) + 0.0  # + 0.0: no minus in front of nothing
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    return value

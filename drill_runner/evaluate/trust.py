@@ -1,0 +1,70 @@
+"""Whether the measuring itself can be trusted: every doubt is a sentence, and no doubt lets a drill pass."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from drill_runner.evaluate.history import History
+from drill_runner.evaluate.outages import start_of
+from drill_runner.evaluate.service import Tally
+from drill_runner.model.record import Interrupted, RunEnded, RunStarted, Whole
+from drill_runner.model.sample import ClockSample, ObserverStarted, ObserverStopped, ProbeSample
+
+NOT_SENT_SHARE = 0.01
+"""More probes than this that were not sent, and the observer fell behind."""
+CLOCK_JUMP_S = 0.05
+"""UTC is slewed by half a millisecond a second at most; more than this from one second to the next is a jump."""
+
+
+def doubts(history: History, probes: Sequence[ProbeSample], counts: Tally) -> Iterator[str]:
+    """Every reason not to believe the numbers, the weightiest first."""
+    yield from history.problems
+    yield from _journal(history)
+    yield from _observer(history, probes)
+    yield from _probes(counts)
+    yield from _clock(history)
+
+
+def _journal(history: History) -> Iterator[str]:
+    if not any(isinstance(record, RunStarted) for record in history.records):
+        yield "the journal does not begin with the start of the run"
+    if not any(isinstance(record, RunEnded) for record in history.records):
+        yield "the journal is cut off: the runner died before the run's end"
+    for record in history.records:
+        if isinstance(record, Interrupted):
+            yield f"the run was interrupted: {record.why}"
+
+
+def _observer(history: History, probes: Sequence[ProbeSample]) -> Iterator[str]:
+    if not probes:
+        yield "the observer left no samples"
+    if not any(isinstance(sample, ObserverStarted) for sample in history.samples):
+        yield "the samples do not begin with the start of the observer"
+    stopped = [sample.at for sample in history.samples if isinstance(sample, ObserverStopped)]
+    if not stopped:
+        yield "the observer was not stopped as it should be: its last samples are missing"
+    whole = [record.at for record in history.records if isinstance(record, Whole)]
+    if stopped and whole and max(stopped) < min(whole):
+        yield "the observer stopped before everything was back"
+
+
+def _probes(counts: Tally) -> Iterator[str]:
+    if counts.missing:
+        yield f"{counts.missing} of {counts.scheduled} scheduled probes have no sample"
+    if counts.twice:
+        yield f"{counts.twice} probes have more than one sample"
+    if counts.not_sent > NOT_SENT_SHARE * counts.scheduled:
+        yield f"the probe fell behind its schedule: {counts.not_sent} of {counts.scheduled} probes were not sent"
+
+
+def _clock(history: History) -> Iterator[str]:
+    checks = sorted((one.at, one.late_s, one.utc_shift_s) for one in history.samples if isinstance(one, ClockSample))
+    level_s = min((one.ttft_slo_ms / 1000 for one in history.samples if isinstance(one, ObserverStarted)), default=None)
+    latest = max((late_s for _, late_s, _ in checks), default=0.0)
+    # So late, it may have taken an answer that was in time for one that was not.
+    if level_s is not None and latest > level_s / 2:
+        yield f"the probe fell behind: it woke {latest:.2f} s late"
+    shifts = (0.0, *(shift for _, _, shift in checks))
+    steps = [(abs(after - before), at) for (before, after), (at, _, _) in zip(pairwise(shifts), checks, strict=True)]
+    jump, at = max(steps, default=(0.0, 0.0))
+    if jump > CLOCK_JUMP_S:
+        yield f"the clock jumped by {jump:.3f} s, {at - start_of(history.samples):.0f} s after the observer's start"

@@ -1,0 +1,161 @@
+"""The verdict, and its reasons in order of weight. The first reason decides.
+
+1. Something may still be broken: a lease that was not shown to be gone. Failed, whatever else there is.
+2. The drill did not take place as written: no plan, no steady state at its start, no effect, interrupted.
+   Inconclusive: what followed says nothing about the fault.
+3. What is proven without the client's probes: no recovery, a failed post-condition, nobody noticed. Failed.
+4. The measuring cannot be trusted. Inconclusive: an objective may be missed, or met, by the observer's fault.
+5. An objective that was missed. Failed.
+6. An objective that the bounds leave open. Inconclusive.
+7. Else passed.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from drill_runner.evaluate.findings import Findings
+from drill_runner.evaluate.history import History
+from drill_runner.evaluate.marks import instant
+from drill_runner.evaluate.objectives import holds
+from drill_runner.evaluate.trust import doubts
+from drill_runner.evaluate.wording import promise, span
+from drill_runner.model.plan import Phase
+from drill_runner.model.record import (
+    CheckFinished,
+    EffectMissing,
+    EffectShown,
+    Interrupted,
+    PhaseEnded,
+    PhaseStarted,
+    PlaybookEnded,
+    RunEnded,
+    Whole,
+)
+from drill_runner.model.result import Mark, Reason, Verdict
+from drill_runner.model.sample import Outcome, PoolSample
+
+
+def reasons(found: Findings) -> tuple[Reason, ...]:
+    """Every reason there is, the one that decides first."""
+    history, promises = found.history, found.objectives
+    failed, open_, passed = Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.PASSED
+    ordered = (
+        *_all(failed, _left_behind(history)),
+        *_all(open_, _not_as_written(history)),
+        *_all(open_, _unsteady(found)),
+        *_all(failed, _not_recovered(history)),
+        *_detection(history, found.marks),
+        *_all(open_, doubts(history, found.probes, found.counts)),
+        *_all(open_, _unchecked(history)),
+        *_all(failed, (promise(one) for one in promises if one.met is False)),
+        *_all(open_, (promise(one) for one in promises if one.met is None)),
+    )
+    decided = ordered or (Reason(verdict=passed, text="the service recovered and every post-condition passed"),)
+    return (*decided, *_all(passed, (promise(one) for one in promises if one.met)))
+
+
+def _all(verdict: Verdict, texts: Iterator[str]) -> Iterator[Reason]:
+    return (Reason(verdict=verdict, text=text) for text in texts)
+
+
+def _left_behind(history: History) -> Iterator[str]:
+    if any(isinstance(record, RunEnded) and not record.reverted for record in history.records):
+        yield "not every lease was shown to be gone: a target may still be broken"
+
+
+def _not_as_written(history: History) -> Iterator[str]:
+    if history.plan is None:
+        yield "there is no plan to judge by"
+        return
+    shown = {(record.lease, record.host) for record in history.records if isinstance(record, EffectShown)}
+    why = {(one.lease, one.host): one.why for one in history.records if isinstance(one, EffectMissing)}
+    for lease in history.plan.leases:
+        for host in lease.targets:
+            if (lease.id, host) not in shown:
+                text = why.get((lease.id, host), "nothing was recorded")
+                yield f"{lease.fault.name} was not shown to have an effect on {host}: {text}"
+
+
+def _unsteady(found: Findings) -> Iterator[str]:
+    """What says that the service was not well before anything was broken."""
+    history, effect = found.history, instant(found.marks, "effect")
+    for record in history.records:
+        if isinstance(record, PhaseEnded) and record.phase is Phase.STEADY_STATE and record.problem:
+            yield f"no steady state at the start: {record.problem}"
+        if isinstance(record, CheckFinished) and record.phase is Phase.STEADY_STATE and record.outcome != "passed":
+            yield f"no steady state at the start: {_check(record)}"
+    if effect is None or history.plan is None:
+        return
+    if any(episode.start.upper < effect.lower for episode in found.episodes):
+        yield "no steady state at the start: probes failed before the fault had an effect"
+    began = [one.at for one in history.records if isinstance(one, PhaseStarted) and one.phase is Phase.INJECT]
+    until = min([*began, found.begin + effect.lower])
+    since = until - history.plan.drill.steady_s
+    if not any(since <= probe.due < until and probe.outcome is Outcome.OK for probe in found.probes):
+        yield "no steady state at the start: no good probe in the time before the fault"
+
+
+def _not_recovered(history: History) -> Iterator[str]:
+    for record in history.records:
+        if isinstance(record, PlaybookEnded) and record.phase is Phase.RECOVER and record.status != "successful":
+            yield f"the recovery playbook {record.playbook} ended as {record.status}" + _after(record.failed_task)
+    if _came_to_its_end(history) and not any(isinstance(record, Whole) for record in history.records):
+        problems = [
+            record.problem
+            for record in history.records
+            if isinstance(record, PhaseEnded) and record.phase in (Phase.OBSERVE, Phase.RECOVER) and record.problem
+        ]
+        yield "the service did not recover" + _after(problems[-1] if problems else None)
+    for record in history.records:
+        if isinstance(record, CheckFinished) and record.phase is not Phase.STEADY_STATE and record.outcome == "failed":
+            yield f"a post-condition failed: {_check(record)}"
+
+
+def _came_to_its_end(history: History) -> bool:
+    """A run that was cut short, or broke nothing, says nothing about recovery."""
+    kinds = {type(record) for record in history.records}
+    return RunEnded in kinds and EffectShown in kinds and Interrupted not in kinds
+
+
+def _detection(history: History, marks: Sequence[Mark]) -> Iterator[Reason]:
+    detection = history.plan.drill.detection if history.plan else None
+    if detection is None or instant(marks, "effect") is None or not _came_to_its_end(history):
+        return
+    mark = next(mark for mark in marks if mark.name == "detected")
+    promised = f"promised within {detection.within_s:g} s"
+    if mark.since_effect is None:
+        known = any(isinstance(one, PoolSample) and one.servers for one in history.samples)
+        verdict = Verdict.FAILED if known else Verdict.INCONCLUSIVE
+        yield Reason(verdict=verdict, text=f"the fault was not detected, {promised}: {mark.evidence}")
+        return
+    met = holds(mark.since_effect, detection.within_s)
+    if not met:
+        verdict = Verdict.FAILED if met is False else Verdict.INCONCLUSIVE
+        yield Reason(verdict=verdict, text=f"the fault was detected after {span(mark.since_effect)} s, {promised}")
+
+
+def _unchecked(history: History) -> Iterator[str]:
+    """Checks that say nothing: broken, or never run."""
+    if history.plan is None:
+        return
+    drill = history.plan.drill
+    checks = [record for record in history.records if isinstance(record, CheckFinished)]
+    for record in checks:
+        if record.outcome == "broken" and record.phase is not Phase.STEADY_STATE:
+            yield f"a checker broke: {_check(record)}"
+    for phase, names in ((Phase.STEADY_STATE, drill.steady_state), (Phase.POSTCONDITIONS, drill.postconditions)):
+        ran = {record.check for record in checks if record.phase is phase}
+        for name in names:
+            if name not in ran:
+                yield f"{phase.replace('_', ' ')}: no result of the check {name}"
+    for ended in history.records:
+        if isinstance(ended, PhaseEnded) and ended.phase is Phase.POSTCONDITIONS and ended.problem:
+            yield f"the post-conditions could not be checked: {ended.problem}"
+
+
+def _check(record: CheckFinished) -> str:
+    first = (record.message or "").strip().splitlines()
+    return f"{record.check}: {record.name}" + _after(first[0] if first else None)
+
+
+def _after(detail: str | None) -> str:
+    return f": {detail}" if detail else ""

@@ -1,0 +1,35 @@
+"""Numbers as people read them in a reason."""
+
+from drill_runner.model.base import Interval
+from drill_runner.model.result import ObjectiveResult
+
+_WHAT = {
+    "rto_s": "service restored after",
+    "replica_rto_s": "every target serving again after",
+    "detect_s": "detected after",
+    "failed_requests": "failed requests:",
+    "availability": "availability",
+    "ttft_p99_ms": "99th percentile of the time to first token:",
+}
+_UNIT = {"s": " s", "ms": " ms", "requests": "", "share": ""}
+
+
+def span(interval: Interval, digits: int = 2) -> str:
+    """`0.31 to 0.42`, or one number if that is all it is."""
+    lower, upper = f"{interval.lower:.{digits}f}", f"{interval.upper:.{digits}f}"
+    return lower if lower == upper else f"{lower} to {upper}"
+
+
+def promise(objective: ObjectiveResult) -> str:
+    """An objective against its actual value, in one clause."""
+    unit, digits = _UNIT[objective.unit], {"s": 2, "ms": 0, "requests": 0, "share": 5}[objective.unit]
+    bound = "at least" if objective.name == "availability" else "at most"
+    said = f"promised {bound} {objective.objective:g}{unit}"
+    if objective.actual is None:
+        return (
+            f"{_WHAT[objective.name]} an unknown time, {said}"
+            if objective.unit == "s"
+            else f"{objective.name}: unknown, {said}"
+        )
+    open_ = ", which the bounds leave open" if objective.met is None else ""
+    return f"{_WHAT[objective.name]} {span(objective.actual, digits)}{unit}, {said}{open_}"
