@@ -155,10 +155,12 @@ def run_playbook(
             timeout=None if timeout_s is None else max(1, int(timeout_s)),
         )
         status, rc = str(runner.status), runner.rc if isinstance(runner.rc, int) else 1
-        played = runner.stats is not None
+        # A playbook that is missing has no statistics, one whose patterns match nothing has empty ones: both "succeed".
+        played = bool((runner.stats or {}).get("processed"))
         _keep(Path(private, "artifacts", "run"), keep)
     if status == "successful" and not played:
         status, rc = "error", rc or 1
+        events.failures.append(f"{playbook}: it did nothing: no host matched")
     if not events.failures and status != "successful":
         events.failures.append(f"{playbook}: {_last_line(keep / 'stdout') or status}")
     return PlaybookRun(

@@ -1,0 +1,134 @@
+"""What execute relies on in ansible-runner and Ansible, with real playbooks on this machine."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from drill_runner.execute import PlaybookRun, run_playbook
+from drill_runner.model.fault import Scalar
+
+CONFIG = """\
+[defaults]
+inject_facts_as_vars = false
+host_key_checking = true
+library = modules
+"""
+
+LEASE = """\
+#!/usr/bin/python
+from ansible.module_utils.basic import AnsibleModule
+module = AnsibleModule(argument_spec=dict(shown=dict(type="bool", required=True)))
+effect = dict(shown=module.params["shown"], evidence="pid 42 is gone", age_min_s=0.0, age_max_s=0.2)
+module.exit_json(changed=True, effect=effect)
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "playbooks").mkdir()
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "ansible.cfg").write_text(CONFIG)
+    (tmp_path / "modules" / "fault_lease.py").write_text(LEASE)
+    (tmp_path / "hosts.ini").write_text(
+        "here ansible_connection=local ansible_python_interpreter='{{ ansible_playbook_python }}'\n"
+    )
+    return tmp_path
+
+
+def play(project: Path, tasks: str, **variables: Scalar) -> PlaybookRun:
+    book = f"- hosts: here\n  gather_facts: false\n  tasks:\n{tasks}"
+    (project / "playbooks" / "it.yml").write_text(book)
+    return run_playbook(
+        project, "it", project / "hosts.ini", variables=variables, keep=project / "kept", on_task=lambda _: None
+    )
+
+
+def test_success_and_its_evidence_is_kept(project):
+    run = play(project, "  - name: Say\n    ansible.builtin.debug: {msg: '{{ word }}'}\n", word="hello")
+    assert (run.status, run.rc, run.failures) == ("successful", 0, ())
+    assert run.started < run.ended
+    assert "hello" in (project / "kept" / "stdout").read_text()
+    assert list((project / "kept" / "job_events").glob("*.json"))
+
+
+def test_the_caller_s_environment_is_not_kept(project, monkeypatch):
+    monkeypatch.setenv("SOME_TOKEN", "s3cret-of-the-caller")
+    play(project, "  - name: Say\n    ansible.builtin.debug: {msg: hi}\n")
+    kept = [path for path in (project / "kept").rglob("*") if path.is_file()]
+    assert kept
+    assert not [path for path in kept if "s3cret-of-the-caller" in path.read_text()]
+
+
+def test_a_failure_names_host_task_and_reason(project):
+    run = play(project, "  - name: Break\n    ansible.builtin.fail: {msg: it is too late}\n")
+    assert run.status == "failed"
+    assert run.rc == 2
+    assert run.failures == ("here: Break: it is too late",)
+
+
+def test_a_failure_that_is_ignored_is_none(project):
+    run = play(project, "  - name: Try\n    ansible.builtin.fail: {msg: no}\n    ignore_errors: true\n")
+    assert run.ok
+    assert run.failures == ()
+
+
+def test_an_unreachable_host_is_a_failure(project):
+    (project / "hosts.ini").write_text(
+        "here ansible_host=127.0.0.1 ansible_port=1 ansible_ssh_common_args='-o BatchMode=yes'\n"
+    )
+    run = play(project, "  - name: Ask\n    ansible.builtin.ping:\n")
+    assert run.status == "failed"
+    assert "Connection refused" in run.failures[0]
+
+
+def test_a_playbook_that_is_not_there_is_not_a_success(project):
+    run = run_playbook(project, "missing", project / "hosts.ini", variables={}, keep=project / "kept")
+    assert not run.ok
+    assert run.rc != 0
+    assert "missing.yml" in run.failures[0]
+
+
+def test_a_pattern_without_hosts_is_not_a_success(project):
+    (project / "playbooks" / "it.yml").write_text("- hosts: nobody\n  gather_facts: false\n  tasks: []\n")
+    run = run_playbook(project, "it", project / "hosts.ini", variables={}, keep=project / "kept")
+    assert not run.ok
+
+
+def test_host_keys_are_checked(project):
+    setting = "{{ lookup('ansible.builtin.config', 'HOST_KEY_CHECKING') }}"
+    play(project, f'  - name: Look\n    ansible.builtin.debug: {{msg: "checked={setting}"}}\n')
+    assert "checked=True" in (project / "kept" / "stdout").read_text()
+
+
+def test_the_effect_is_bounded_by_the_task_that_reported_it(project):
+    tasks = (
+        "  - name: First\n    ansible.builtin.command: sleep 0.3\n"
+        "  - name: Hold\n    fault_lease: {shown: true}\n"
+        "  - name: Last\n    ansible.builtin.command: sleep 0.3\n"
+    )
+    run = play(project, tasks)
+    (on,) = run.effects
+    assert (on.host, on.effect.shown, on.effect.evidence) == ("here", True, "pid 42 is gone")
+    assert run.started + 0.3 <= on.took_hold.lower <= on.took_hold.upper <= run.ended - 0.3
+
+
+def test_stop_ends_the_playbook(project):
+    (project / "playbooks" / "it.yml").write_text(
+        "- hosts: here\n  gather_facts: false\n  tasks:\n  - name: Wait\n    ansible.builtin.command: sleep 600\n"
+    )
+    seen: list[str] = []
+    run = run_playbook(
+        project, "it", project / "hosts.ini", variables={}, keep=project / "kept",
+        on_task=seen.append, stop=lambda: seen == ["Wait"],
+    )  # fmt: skip
+    assert run.status == "canceled"
+    assert not run.ok
+    assert run.failures
+
+
+def test_events_are_json_with_utc_stamps(project):
+    play(project, "  - name: Say\n    ansible.builtin.debug: {msg: hi}\n")
+    events = [json.loads(path.read_text()) for path in (project / "kept" / "job_events").glob("*.json")]
+    stamps = {event["created"][-6:] for event in events}
+    assert stamps == {"+00:00"}

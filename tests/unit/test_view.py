@@ -1,0 +1,51 @@
+from drill_runner.drill.view import View
+from drill_runner.model.base import Interval
+from drill_runner.model.sample import Outcome, PoolSample, ProbeSample
+
+
+def probe(seq: int, outcome: Outcome = Outcome.OK) -> ProbeSample:
+    due = seq * 0.05
+    return ProbeSample(seq=seq, due=due, sent=due, first_token=None, end=due + 0.01, outcome=outcome)
+
+
+def pool(asked: float, **servers: str) -> PoolSample:
+    return PoolSample(asked=asked, answered=asked + 0.01, servers=servers)
+
+
+def test_nothing_seen_is_not_good():
+    view = View()
+    assert view.good_for(100.0) == 0.0
+    assert not view.up("gpu1")
+    assert view.left_pool("gpu1", 0.0) is None
+
+
+def test_one_failure_starts_the_count_again():
+    view = View()
+    view.add([probe(0), probe(1), probe(2, Outcome.TIMEOUT), probe(3), probe(4)])
+    assert view.good_in_a_row == 2
+    assert view.good_for(1.0) == 1.0 - 3 * 0.05
+    assert view.last_failure is not None
+    assert view.last_failure.startswith("timeout")
+
+
+def test_leaving_the_pool_is_bounded_by_the_looks_on_either_side():
+    view = View()
+    view.add([pool(1.0, gpu1="UP", gpu2="UP"), pool(1.2, gpu1="UP", gpu2="UP"), pool(1.4, gpu1="DOWN", gpu2="UP")])
+    assert view.left_pool("gpu1", 0.0) == Interval(lower=1.2, upper=1.41)
+    assert view.left_pool("gpu2", 0.0) is None
+    assert not view.up("gpu1")
+
+
+def test_a_replica_that_was_down_before_the_fault_did_not_leave_because_of_it():
+    view = View()
+    view.add([pool(1.0, gpu1="UP"), pool(1.2, gpu1="DOWN"), pool(2.0, gpu1="UP"), pool(5.0, gpu1="UP")])
+    assert view.left_pool("gpu1", after=3.0) is None
+    view.add([pool(5.2, gpu1="MAINT")])
+    assert view.left_pool("gpu1", after=3.0) == Interval(lower=5.0, upper=5.21)
+
+
+def test_statistics_that_do_not_answer_prove_nothing():
+    view = View()
+    view.add([pool(1.0, gpu1="UP"), PoolSample(asked=1.2, answered=1.21, servers={}, error="gone")])
+    assert view.up("gpu1")
+    assert view.left_pool("gpu1", 0.0) is None
