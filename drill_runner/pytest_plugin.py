@@ -21,17 +21,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Offer `--drill-targets`; the inventory is testinfra's `--ansible-inventory`, or Ansible's own choice."""
     parser.getgroup("drill_runner").addoption(
         "--drill-targets",
-        default="",
         metavar="HOST,…",
-        help="Hosts that the drill broke: the fixture drill_targets. Checks run on every host all the same.",
+        help="Hosts that the drill broke: the fixture drill_targets, and where a check that names no hosts runs.",
     )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a check without `testinfra_hosts` on the drill's targets; testinfra would ask the controller instead."""
+    named: str | None = metafunc.config.getoption("--drill-targets")
+    on_hosts = "_testinfra_host" in metafunc.fixturenames
+    if named is not None and on_hosts and not hasattr(metafunc.module, "testinfra_hosts"):
+        metafunc.module.testinfra_hosts = [f"ansible://{name}" for name in named.split(",") if name]
 
 
 @pytest.fixture(scope="session")
 def drill_targets(pytestconfig: pytest.Config) -> tuple[str, ...]:
     """The hosts that the drill broke; none when no drill asked for the check."""
-    named: str = pytestconfig.getoption("--drill-targets")
-    return tuple(name for name in named.split(",") if name)
+    named: str | None = pytestconfig.getoption("--drill-targets")
+    return tuple(name for name in (named or "").split(",") if name)
 
 
 @pytest.fixture(scope="session")

@@ -121,6 +121,15 @@ def test_finds_a_faults_own_checks_and_tells_them_the_targets(project: Path) -> 
     assert outcomes(run(project, "own")["own"]) == ["passed"]
 
 
+def test_a_check_that_names_no_hosts_runs_on_the_targets_only(project: Path) -> None:
+    (project / "hosts.yml").write_text(
+        "all: {hosts: {gpu1: {ansible_connection: local}, gpu2: {ansible_connection: local}}}\n"
+    )
+    write(project, "own", "def test_a(host): assert host.backend.get_hostname() == 'gpu2'", "roles/fault_x/checks")
+    results = run(project, "own")["own"]
+    assert [(result.name, result.outcome) for result in results] == [("test_a[ansible://gpu2]", "passed")]
+
+
 def test_keeps_the_key_out_of_messages_and_files(project: Path) -> None:
     write(project, "leaks", f"def test_a(): assert 'Bearer {KEY}' == 'x', 'sent {KEY}'")
     result = run(project, "leaks")["leaks"][0]
