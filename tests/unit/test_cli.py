@@ -225,10 +225,10 @@ class TestHelp:
             assert f"\n    {line}" in text
 
     @pytest.mark.parametrize("name", COMMANDS)
-    def test_of_every_command_has_examples_and_the_tables_first_line(self, name: str) -> None:
+    def test_of_every_command_begins_as_in_the_table_and_has_examples(self, name: str) -> None:
         text = run(name, "--help").stdout
         assert f"\n  Examples:\n    drill_runner {name}" in text
-        assert f"\n  {COMMANDS[name]}\n" in text
+        assert f"\n  {COMMANDS[name].rstrip('.')}" in text
 
     def test_imports_nothing_slow(self) -> None:
         script = (
