@@ -1,0 +1,63 @@
+"""The lab must be up: `make lab-up`. Each test leaves it as it found it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from pydantic import TypeAdapter
+
+from drill_runner.catalog import find_project
+from drill_runner.model.result import Result
+
+PROJECT = find_project(None, Path(__file__).parent)
+RESULT = TypeAdapter(Result)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a `drill_runner run` left."""
+
+    code: int
+    said: str
+    folder: Path
+    result: Result
+
+    def journal(self, kind: str) -> list[dict[str, object]]:
+        """Its records of one kind."""
+        lines = (self.folder / "journal.jsonl").read_text().splitlines()
+        return [record for record in map(json.loads, lines) if record["kind"] == kind]
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [str(Path(sys.executable).with_name("drill_runner")), *map(str, arguments)]
+
+
+@pytest.fixture
+def drill(tmp_path: Path) -> Callable[[str | Path], Ended]:
+    """Run a drill of the project, or one in a file, against the lab."""
+    runs = tmp_path / "runs"
+
+    def run(name: str | Path) -> Ended:
+        done = subprocess.run(
+            command("run", name, "--runs", runs, "--json"),
+            capture_output=True, text=True, check=False, cwd=PROJECT.root, timeout=900,
+        )  # fmt: skip
+        folders = sorted(runs.glob("2*")) if runs.exists() else []
+        assert done.stdout, done.stderr
+        return Ended(done.returncode, done.stderr, folders[-1], RESULT.validate_json(done.stdout))
+
+    return run
+
+
+@pytest.fixture
+def secrets() -> dict[str, str]:
+    """Every secret of the lab, by the name of its file."""
+    state = Path(os.environ.get("HOME", "/root"), ".local/state/drill_runner/drill-lab")
+    found = {path.name: path.read_text().strip() for path in (state / "secrets").rglob("*") if path.is_file()}
+    assert found, f"{state}: no secrets: is the lab up?"
+    return found

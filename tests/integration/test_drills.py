@@ -1,0 +1,63 @@
+"""The drills as they ship, on the lab: they pass, and they would not pass if the thing were broken."""
+
+import pytest
+
+from drill_runner.model.result import Verdict
+from drill_runner.model.sample import Outcome
+from tests.integration.conftest import PROJECT
+
+DRILLS = sorted(path.stem for path in PROJECT.drills.glob("*.yml"))
+COSTS_NOTHING = ("host_loss", "server_crash")
+
+
+@pytest.mark.parametrize("name", DRILLS)
+def test_a_drill_passes_with_evidence_of_its_fault(drill, secrets, name):
+    ended = drill(name)
+    result = ended.result
+    assert result.verdict is Verdict.PASSED, ended.said
+    assert ended.code == 0
+
+    effects = ended.journal("effect_shown")
+    assert {effect["host"] for effect in effects} == {host for hosts in result.faults.values() for host in hosts}
+    assert all(effect["evidence"] for effect in effects)
+
+    whole = next(window for window in result.windows if window.name == "all")
+    assert whole.good > 0
+    if name in COSTS_NOTHING:
+        assert whole.good == whole.scheduled, whole.by_outcome
+
+    for file in ("plan.json", "samples.jsonl", "result.json", "report.html", "junit.xml"):
+        assert (ended.folder / file).stat().st_size > 0
+    leaked = [
+        (secret, path.relative_to(ended.folder))
+        for path in ended.folder.rglob("*")
+        if path.is_file()
+        for secret, value in secrets.items()
+        if value in path.read_text(errors="replace")
+    ]
+    assert leaked == []
+
+
+def test_weights_that_nobody_restores_fail_the_drill_and_are_undone_all_the_same(drill, tmp_path):
+    file = tmp_path / "never_restored.yml"
+    text = (PROJECT.drills / "weights_corruption.yml").read_text()
+    file.write_text(text.replace("playbook: recover_weights", "within_s: 10"))
+    ended = drill(file)
+    assert ended.result.verdict is Verdict.FAILED, ended.said
+    assert ended.code == 1
+    assert ended.journal("run_ended")[0]["reverted"] is True
+
+    after = drill("server_crash")
+    assert after.result.verdict is Verdict.PASSED, after.said
+
+
+def test_a_promise_that_cannot_be_kept_fails_the_drill(drill, tmp_path):
+    file = tmp_path / "impossible.yml"
+    file.write_text(
+        (PROJECT.drills / "server_crash.yml").read_text().replace("objectives:", "objectives:\n  ttft_p99_ms: 0.001")
+    )
+    ended = drill(file)
+    assert ended.code == 1
+    assert any("ttft_p99_ms" in reason.text for reason in ended.result.reasons)
+    assert Outcome.OK in next(window for window in ended.result.windows if window.name == "all").by_outcome
+
