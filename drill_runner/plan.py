@@ -135,7 +135,7 @@ def _steps(drill: Drill, leases: tuple[Lease, ...]) -> Iterator[Step]:
     for lease in leases:
         yield Step(
             phase=Phase.INJECT,
-            does=f"{lease.fault.name}{_given(lease)}: {lease.fault.manifest.summary} It must show its effect within "
+            does=f"{lease.fault.name}{_given(lease)}: {lease.fault.manifest.summary.rstrip('.')}. It must show its effect within "
             f"{lease.fault.manifest.effect_within_s:g} s, and is undone by itself when its time limit passes.",
             playbook="fault_inject",
             hosts=lease.targets,

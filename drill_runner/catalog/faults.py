@@ -49,7 +49,8 @@ def _parameters(project: Project, folder: Path) -> tuple[Parameter, ...]:
             continue
         option = _mapping(spec, (*at, variable))
         if "default" not in option and variable in defaults:
-            option = option | {"default": defaults[variable]}
+            # Ansible asks nobody for what a role gives itself; such a value may come from the inventory too.
+            option = option | {"default": defaults[variable], "required": False}
         made.append(_parameter(spec, (*at, variable), variable.removeprefix(prefix), option))
     return tuple(made)
 

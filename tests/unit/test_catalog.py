@@ -44,6 +44,12 @@ class TestFaults:
             Parameter(name="file", type="str", description="Which file."),
         )
 
+    def test_what_the_role_gives_itself_no_drill_has_to_give(self, project: Project) -> None:
+        write(project.roles / "fault_stop/defaults/main.yml", "fault_stop_signal: ''\n")
+        assert load_faults(project)["stop"].parameters == (
+            Parameter(name="signal", type="str", description="Which signal.", default=""),
+        )
+
     def test_options_may_be_shared_by_an_anchor(self, project: Project) -> None:
         write(
             project.root / "roles/fault_stop/meta/argument_specs.yml",
