@@ -133,10 +133,11 @@ def _steps(drill: Drill, leases: tuple[Lease, ...]) -> Iterator[Step]:
         checks=drill.steady_state,
     )
     for lease in leases:
+        manifest = lease.fault.manifest
         yield Step(
             phase=Phase.INJECT,
-            does=f"{lease.fault.name}{_given(lease)}: {lease.fault.manifest.summary.rstrip('.')}. It must show its effect within "
-            f"{lease.fault.manifest.effect_within_s:g} s, and is undone by itself when its time limit passes.",
+            does=f"{lease.fault.name}{_given(lease)}: {manifest.summary.rstrip('.')}. "
+            f"It must show its effect within {manifest.effect_within_s:g} s, and is undone by itself when its time limit passes.",
             playbook="fault_inject",
             hosts=lease.targets,
             at_most_s=lease.limit_s,
