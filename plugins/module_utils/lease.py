@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -262,13 +263,22 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def stage(lease: Lease, terms: Terms, scripts: Scripts, files: Mapping[str, str]) -> None:
+def whole(script: str, lease: Lease, terms: Terms, env: Mapping[str, str]) -> str:
+    """A script of a fault with all that it needs, so that a person can run it by hand as well."""
+    exports = {**env, "DRILL_LEASE_STATE": str(lease.state), "DRILL_LEASE_PYTHON": sys.executable}
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in exports.items()]
+    title = shlex.quote(f"{terms.fault} on {terms.host}, run {terms.run}")
+    return "\n".join(["#!/bin/sh", f": {title}", "set -eu", *lines, script, ""])
+
+
+def stage(lease: Lease, terms: Terms, scripts: Scripts, env: Mapping[str, str], files: Mapping[str, str]) -> None:
     """Write the folder, run `prepare`; `lease.json` comes last and says that all is there.
 
     Args:
         lease: Where.
         terms: What was agreed on.
         scripts: The fault.
+        env: Variables for the scripts, value by name.
         files: Content by name, put into the state folder with mode 0600.
 
     Raises:
@@ -280,16 +290,10 @@ def stage(lease: Lease, terms: Terms, scripts: Scripts, files: Mapping[str, str]
     lease.log.touch(mode=0o600)
     for name, content in files.items():
         write_durably(lease.state / name, content, 0o600)
-    head = (
-        f"#!/bin/sh\n# {terms.fault} on {terms.host}, run {terms.run}\nset -eu\n"
-        f"export DRILL_LEASE_STATE={lease.state}\nexport DRILL_LEASE_PYTHON='{sys.executable}'\n"
-    )
     for name, body in asdict(scripts).items():
-        write_durably(lease.folder / name, head + body + "\n", 0o700)
+        write_durably(lease.folder / name, whole(body, lease, terms, env), 0o700)
     write_durably(lease.folder / "hold", HOLD, 0o700)
     write_durably(lease.folder / "end", END, 0o700)
-    clean = CLEAN.format(units=UNITS, unit=lease.unit, undo_unit=lease.undo_unit)
-    write_durably(lease.folder / "clean", clean, 0o700)
     prepared = run("/bin/sh", str(lease.folder / "prepare"))
     if prepared.returncode != 0:
         shutil.rmtree(lease.folder)
@@ -299,7 +303,7 @@ def stage(lease: Lease, terms: Terms, scripts: Scripts, files: Mapping[str, str]
     sync_folder(lease.base)
 
 
-def staged(lease: Lease, terms: Terms, scripts: Scripts) -> bool:
+def staged(lease: Lease, terms: Terms, scripts: Scripts, env: Mapping[str, str]) -> bool:
     """Whether exactly this lease is there already, and has not begun to end.
 
     Raises:
@@ -310,7 +314,7 @@ def staged(lease: Lease, terms: Terms, scripts: Scripts) -> bool:
         shutil.rmtree(lease.folder, ignore_errors=True)  # arming was cut short: nothing is broken by it
         return False
     bodies = asdict(scripts)
-    same = all((lease.folder / name).read_text().endswith(f"\n{body}\n") for name, body in bodies.items())
+    same = all((lease.folder / name).read_text() == whole(body, lease, terms, env) for name, body in bodies.items())
     agreed = (found.run, found.fault, found.host, found.limit_s, found.keeper)
     if same and agreed == (terms.run, terms.fault, terms.host, terms.limit_s, terms.keeper) and not lease.has("ending"):
         return True
@@ -352,6 +356,8 @@ class SystemdKeeper:
             "limit_s": terms.limit_s,
             "undo_unit": lease.undo_unit,
         }
+        clean = CLEAN.format(units=UNITS, unit=lease.unit, undo_unit=lease.undo_unit)
+        write_durably(lease.folder / "clean", clean, 0o700)
         write_durably(UNITS / lease.unit, LEASE_UNIT.format(**values), 0o644)
         write_durably(UNITS / lease.undo_unit, UNDO_UNIT.format(**values), 0o644)
         self._systemctl("enable", "--quiet", lease.undo_unit)  # reloads, so both units are known after it
@@ -428,12 +434,14 @@ class ProcessKeeper:
 
 @dataclass(frozen=True)
 class Effect:
-    """How the target proved the fault. Ages are seconds before `at`, on the target's CLOCK_MONOTONIC."""
+    """How the target proved the fault. Ages are seconds before the answer, on the target's CLOCK_MONOTONIC."""
 
     shown: bool
     evidence: str
-    age_min_s: float | None = None
-    age_max_s: float | None = None
+    age_min_s: float
+    """Since the proof had first succeeded; nothing when it did not."""
+    age_max_s: float
+    """Since inject was started."""
 
 
 def prove(lease: Lease, timeout_s: float) -> tuple[bool, str]:
@@ -460,12 +468,10 @@ def await_effect(lease: Lease, keeper: SystemdKeeper | ProcessKeeper, within_s: 
             seen = time.monotonic()
             if lease.has("ending") or not lease.exists():
                 raise LeaseError(f"lease {lease.id} ended before its effect was shown: {log.read().strip()}")
-            if shown:
+            if shown or seen >= deadline:
                 began = keeper.began(lease)
                 now = time.monotonic()
-                return Effect(shown=True, evidence=evidence, age_min_s=now - seen, age_max_s=now - began)
-            if seen >= deadline:
-                return Effect(shown=False, evidence=evidence)
+                return Effect(shown, evidence, age_min_s=now - seen if shown else 0.0, age_max_s=now - began)
             time.sleep(0.01)
 
 

@@ -66,6 +66,10 @@ options:
     description: POSIX shell that is run once while arming, for all that is slow. It must break nothing.
     type: str
     default: ""
+  env:
+    description: Environment variables for the scripts, value by name. Not for secrets.
+    type: dict
+    default: {}
   files:
     description:
       - Files to put into the folder that C(DRILL_LEASE_STATE) names in every script, content by name, mode 0600.
@@ -101,7 +105,7 @@ author: the drill_runner authors
 
 EXAMPLES = r"""
 - name: Arm a stopped time service
-  ansible.legacy.fault_lease:
+  fault_lease:
     id: ntp-1
     state: armed
     fault: time_service_stop
@@ -113,17 +117,17 @@ EXAMPLES = r"""
       ! systemctl is-active chrony.service
 
 - name: Break it, and prove it
-  ansible.legacy.fault_lease:
+  fault_lease:
     id: ntp-1
     state: held
 
 - name: End it
-  ansible.legacy.fault_lease:
+  fault_lease:
     id: ntp-1
     state: absent
 
 - name: End every lease on this machine
-  ansible.legacy.fault_lease:
+  fault_lease:
     state: absent
 """
 
@@ -159,6 +163,7 @@ folder:
 """
 
 import inspect
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -193,12 +198,14 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "undo": {"type": "str"},
     "proof": {"type": "str"},
     "prepare": {"type": "str", "default": ""},
+    "env": {"type": "dict", "default": {}},
     "files": {"type": "dict", "default": {}, "no_log": True},
     "keeper": {"type": "str", "choices": ["auto", "systemd", "process"], "default": "auto"},
     "base": {"type": "str", "default": DEFAULT_BASE},
     "proof_within_s": {"type": "float", "default": 10.0},
     "undo_within_s": {"type": "float", "default": 60.0},
 }
+ENV_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 REQUIRED = [
     ("state", "armed", ["id", "fault", "host", "limit_s", "inject", "undo", "proof"]),
     ("state", "held", ["id"]),
@@ -221,10 +228,13 @@ def armed(module: AnsibleModule) -> dict[str, object]:
     lease = Lease(Path(params["base"]), params["id"])
     terms = Terms(params["run"], params["fault"], params["host"], params["limit_s"], time.time(), keeper)
     scripts = Scripts(params["inject"], params["undo"], params["proof"], params["prepare"])
-    if lease.exists() and staged(lease, terms, scripts):
+    env = {name: str(value) for name, value in params["env"].items()}
+    if not all(ENV_NAME.fullmatch(name) for name in env):
+        raise LeaseError(f"env: {sorted(env)} must all match {ENV_NAME.pattern}")
+    if lease.exists() and staged(lease, terms, scripts, env):
         return {"changed": False, "folder": str(lease.folder)}
     if not module.check_mode:
-        stage(lease, terms, scripts, params["files"])
+        stage(lease, terms, scripts, env, params["files"])
         keeper_named(keeper).install(lease)
     return {"changed": True, "folder": str(lease.folder)}
 

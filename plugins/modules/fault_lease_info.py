@@ -10,7 +10,7 @@ module: fault_lease_info
 short_description: List the fault leases on a machine
 version_added: 0.1.0
 description:
-  - Lists every lease of M(ansible.legacy.fault_lease) that a machine keeps. A lease that is listed may still break
+  - Lists every lease of M(fault_lease) that a machine keeps. A lease that is listed may still break
     something; one that has ended and whose undo has succeeded is not there any more.
 options:
   base:
@@ -28,7 +28,7 @@ author: the drill_runner authors
 
 EXAMPLES = r"""
 - name: Find what drills have left
-  ansible.legacy.fault_lease_info:
+  fault_lease_info:
   register: leases
 """
 
