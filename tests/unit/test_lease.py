@@ -1,0 +1,275 @@
+"""A lease really breaks, holds and undoes something here, by the keeper for machines without systemd."""
+
+import contextlib
+import inspect
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from plugins.module_utils import lease as leases
+from plugins.module_utils import lease_keeper
+from plugins.module_utils.lease import Lease, LeaseError, ProcessKeeper, Scripts, Terms
+
+PATIENCE_S = 20.0
+KEEPER = ProcessKeeper(inspect.getsource(lease_keeper))
+TERMS = Terms(run="r", fault="simulated", host="h1", limit_s=60.0, created=time.time(), keeper="process")
+
+
+def wait_until(what: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not what():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    """Exists while the fault is in effect."""
+    return tmp_path / "broken"
+
+
+@pytest.fixture
+def scripts(broken: Path) -> Scripts:
+    # `undone` counts the undos that really ran.
+    return Scripts(
+        inject=f"touch {broken}",
+        undo=f"rm -f {broken}; echo undone >>{broken.with_name('undone')}",
+        proof=f"test -e {broken} && echo broken indeed",
+    )
+
+
+@pytest.fixture
+def lease(tmp_path: Path) -> Iterator[Lease]:
+    made = Lease(tmp_path / "base", "one")
+    yield made
+    if made.exists():  # a test failed: end what it has started
+        undo = made.folder / "undo"
+        undo.write_text("exit 0")
+        with contextlib.suppress(LeaseError):
+            leases.await_end(made, KEEPER, PATIENCE_S)
+
+
+def arm(lease: Lease, scripts: Scripts, limit_s: float = 60.0) -> None:
+    leases.stage(lease, replace(TERMS, limit_s=limit_s), scripts, env={}, files={})
+    KEEPER.install(lease)
+
+
+def hold(lease: Lease, within_s: float = PATIENCE_S) -> leases.Effect:
+    KEEPER.start(lease)
+    return leases.await_effect(lease, KEEPER, within_s)
+
+
+def undos(broken: Path) -> int:
+    with contextlib.suppress(FileNotFoundError):
+        return len(broken.with_name("undone").read_text().splitlines())
+    return 0
+
+
+def holder(lease: Lease) -> int:
+    """The process that `hold` has become."""
+    found = subprocess.run(["pgrep", "-f", f"/bin/sh {lease.folder}/hold"], capture_output=True, text=True, check=False)
+    if found.stdout:
+        return int(found.stdout.split()[0])
+    keepers = subprocess.run(
+        ["pgrep", "-f", f"{lease.folder}/keeper {lease.folder}"], capture_output=True, text=True, check=True
+    )
+    children = subprocess.run(["pgrep", "-P", keepers.stdout.split()[0]], capture_output=True, text=True, check=True)
+    return int(children.stdout.split()[0])
+
+
+class TestArming:
+    def test_breaks_nothing(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
+        arm(lease, scripts)
+        assert lease.status() == "armed"
+        assert not broken.exists()
+        assert leases.prove(lease, 5)[0] is False
+
+    def test_folder_is_for_root_alone(self, lease: Lease, scripts: Scripts) -> None:
+        leases.stage(lease, TERMS, scripts, env={}, files={"password": "s"})
+        assert {path: path.stat().st_mode & 0o777 for path in (lease.folder, lease.state)} == {
+            lease.folder: 0o700,
+            lease.state: 0o700,
+        }
+        assert (lease.state / "password").stat().st_mode & 0o777 == 0o600
+
+    def test_scripts_find_their_variables(self, lease: Lease, tmp_path: Path) -> None:
+        out = tmp_path / "out"
+        prepare = f'printf "%s|%s" "$WHAT" "$DRILL_LEASE_STATE" >{out}'
+        leases.stage(lease, TERMS, Scripts("", "", "", prepare), env={"WHAT": "it's $HOME; 'x'"}, files={})
+        assert out.read_text() == f"it's $HOME; 'x'|{lease.state}"
+
+    def test_failing_prepare_leaves_nothing(self, lease: Lease, scripts: Scripts) -> None:
+        with pytest.raises(LeaseError, match="no such engine"):
+            arm(lease, replace(scripts, prepare="echo no such engine; exit 1"))
+        assert not lease.exists()
+
+    def test_again_is_the_same(self, lease: Lease, scripts: Scripts) -> None:
+        arm(lease, scripts)
+        assert leases.staged(lease, TERMS, scripts, env={})
+
+    @pytest.mark.parametrize("change", [{"undo": "true"}, {"inject": "true"}, {"proof": "true"}])
+    def test_another_lease_does_not_take_its_place(
+        self, lease: Lease, scripts: Scripts, change: dict[str, str]
+    ) -> None:
+        arm(lease, scripts)
+        with pytest.raises(LeaseError, match="in use"):
+            leases.staged(lease, TERMS, replace(scripts, **change), env={})
+
+    def test_arming_that_was_cut_short_is_done_again(self, lease: Lease, scripts: Scripts) -> None:
+        arm(lease, scripts)
+        (lease.folder / "lease.json").unlink()
+        assert not leases.staged(lease, TERMS, scripts, env={})
+        assert not lease.exists()
+
+    @pytest.mark.parametrize("name", ["", "../x", "a/b", "A", "-a", "a b", "a\n"])
+    def test_id_is_no_path(self, tmp_path: Path, name: str) -> None:
+        with pytest.raises(LeaseError, match="id"):
+            Lease(tmp_path, name)
+
+
+class TestHolding:
+    def test_effect_is_proved_and_bounded(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
+        arm(lease, replace(scripts, inject=f"sleep 0.3; touch {broken}"))
+        before = time.monotonic()
+        effect = hold(lease)
+        elapsed = time.monotonic() - before
+        assert (effect.shown, effect.evidence) == (True, "broken indeed")
+        assert lease.status() == "held"
+        # It took hold 0.3 s after inject was started, and nobody has waited since before that.
+        assert 0 <= effect.age_min_s <= effect.age_max_s - 0.3
+        assert effect.age_max_s <= elapsed
+
+    def test_no_effect_is_said(self, lease: Lease, scripts: Scripts) -> None:
+        arm(lease, replace(scripts, inject="true"))
+        effect = hold(lease, within_s=0.3)
+        assert effect.shown is False
+        assert effect.age_max_s >= 0.3
+
+    def test_failing_inject_is_undone(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
+        arm(lease, replace(scripts, inject=f"touch {broken.with_name('half')}; echo out of luck; exit 3"))
+        with pytest.raises(LeaseError, match="out of luck"):
+            hold(lease)
+        wait_until(lambda: not lease.exists())
+        assert undos(broken) == 1
+
+    def test_lease_that_has_ended_never_breaks_again(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
+        arm(lease, scripts)
+        assert leases.run("/bin/sh", str(lease.folder / "end")).returncode == 0
+        assert leases.run("/bin/sh", str(lease.folder / "hold")).returncode == 1
+        assert not broken.exists()
+
+
+class TestEnding:
+    def test_on_request(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
+        arm(lease, scripts)
+        hold(lease)
+        assert broken.exists()
+        leases.await_end(lease, KEEPER, PATIENCE_S)
+        assert not broken.exists()
+        assert not lease.exists()
+        assert undos(broken) == 1
+
+    def test_before_it_began(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
+        arm(lease, scripts)
+        leases.await_end(lease, KEEPER, PATIENCE_S)
+        assert not lease.exists()
+        assert undos(broken) == 0
+
+    def test_when_the_limit_passes(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
+        arm(lease, scripts, limit_s=0.5)
+        effect = hold(lease)
+        assert effect.shown
+        wait_until(lambda: not lease.exists())
+        assert not broken.exists()
+        assert undos(broken) == 1
+
+    def test_when_the_holder_is_killed(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
+        arm(lease, scripts)
+        hold(lease)
+        os.kill(holder(lease), signal.SIGKILL)
+        wait_until(lambda: not lease.exists())
+        assert not broken.exists()
+        assert undos(broken) == 1
+
+    def test_while_inject_hangs(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
+        arm(lease, replace(scripts, inject=f"touch {broken}; trap '' TERM; sleep 600"))
+        hold(lease)
+        leases.await_end(lease, KEEPER, PATIENCE_S)
+        assert not broken.exists()
+
+    def test_undo_is_retried_until_it_works(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
+        allowed = broken.with_name("allowed")
+        arm(lease, replace(scripts, undo=f"test -e {allowed} || {{ echo disk full; exit 1; }}\n{scripts.undo}"))
+        hold(lease)
+        with pytest.raises(LeaseError, match="disk full"):
+            leases.await_end(lease, KEEPER, 0.5)
+        assert broken.exists()
+        assert lease.status() == "ending"
+        allowed.touch()
+        wait_until(lambda: not lease.exists())
+        assert not broken.exists()
+        assert undos(broken) == 1
+
+    def test_though_the_keeper_was_killed(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
+        arm(lease, scripts)
+        hold(lease)
+        sleeper = holder(lease)
+        keepers = leases.run("pgrep", "-f", f"{lease.folder}/keeper {lease.folder}").stdout.split()
+        os.kill(int(keepers[0]), signal.SIGKILL)
+        wait_until(lambda: not KEEPER.alive(lease))
+        assert broken.exists()  # nobody is there to undo it: the README says so
+        leases.await_end(lease, KEEPER, PATIENCE_S)
+        assert not broken.exists()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(sleeper, signal.SIGKILL)
+
+
+def test_the_death_of_who_started_it_changes_nothing(lease: Lease, scripts: Scripts, broken: Path) -> None:
+    """The controller, SIGKILLed with all its process group while the fault holds."""
+    arm(lease, scripts, limit_s=2)
+    controller = f"""
+import sys, time
+sys.path.insert(0, {str(Path.cwd())!r})
+from pathlib import Path
+from plugins.module_utils.lease import Lease, ProcessKeeper
+ProcessKeeper("").start(Lease(Path({str(lease.base)!r}), {lease.id!r}))
+time.sleep(600)
+"""
+    started = subprocess.Popen([sys.executable, "-c", controller], start_new_session=True)
+    wait_until(broken.exists)
+    os.killpg(started.pid, signal.SIGKILL)
+    started.wait()
+    assert broken.exists()
+    wait_until(lambda: not lease.exists())
+    assert not broken.exists()
+    assert undos(broken) == 1
+
+
+class TestListing:
+    def test_every_lease_with_its_age(self, lease: Lease, scripts: Scripts) -> None:
+        leases.stage(lease, replace(TERMS, created=time.time() - 100), scripts, env={}, files={})
+        (found,) = map(leases.describe, leases.all_leases(lease.base))
+        assert {key: found[key] for key in ("id", "status", "run", "fault", "host", "keeper")} == {
+            "id": "one",
+            "status": "armed",
+            "run": "r",
+            "fault": "simulated",
+            "host": "h1",
+            "keeper": "process",
+        }
+        assert 100 <= float(str(found["age_s"])) < 100 + PATIENCE_S
+
+    def test_of_one_host(self, lease: Lease, scripts: Scripts) -> None:
+        leases.stage(lease, TERMS, scripts, env={}, files={})
+        assert [one.id for one in leases.all_leases(lease.base, "h1")] == ["one"]
+        assert list(leases.all_leases(lease.base, "h2")) == []
+
+    def test_of_nothing(self, tmp_path: Path) -> None:
+        assert list(leases.all_leases(tmp_path / "none")) == []
