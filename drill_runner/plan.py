@@ -137,7 +137,8 @@ def _steps(drill: Drill, leases: tuple[Lease, ...]) -> Iterator[Step]:
         yield Step(
             phase=Phase.INJECT,
             does=f"{lease.fault.name}{_given(lease)}: {manifest.summary.rstrip('.')}. "
-            f"It must show its effect within {manifest.effect_within_s:g} s, and is undone by itself when its time limit passes.",
+            f"It must show its effect within {manifest.effect_within_s:g} s, and is undone by itself when its "
+            "time limit passes.",
             playbook="fault_inject",
             hosts=lease.targets,
             at_most_s=lease.limit_s,

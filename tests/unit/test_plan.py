@@ -2,7 +2,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
@@ -159,6 +159,8 @@ def test_run_ids_are_in_utc() -> None:
     assert new_run_id("test", now.astimezone(UTC)) == "20261125T013001Z-test"
 
 
+@example(fault="a" * 64, number=10**6)
+@example(fault="a" * 40 + "_" * 24, number=1)
 @given(fault=st.from_regex(r"[a-z][a-z0-9_]{0,63}", fullmatch=True), number=st.integers(1, 10**6))
 def test_a_lease_of_any_name_fits_a_systemd_unit(fault: str, number: int) -> None:
     made = lease_id(RUN_ID, fault, number)
