@@ -17,6 +17,8 @@ COMMANDS = {
     "list": "Show the faults, the drills or the runs.",
     "plan": "Show what a drill would do, step by step; touches nothing.",
     "run": "Run a drill: break, watch, recover, check, revert, judge.",
+    "report": "Show the result of a stored run.",
+    "evaluate": "Judge a stored run again; no host is asked.",
     "abort": "Revert every lease found on the hosts, whoever armed it.",
     "lab": "Bring the embedded lab up or down.",
     "completion": "Print the completion script of a shell.",

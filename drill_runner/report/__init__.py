@@ -17,10 +17,10 @@ REPORT = "report.html"
 JUNIT = "junit.xml"
 
 
-def write_all(folder: Path, result: Result, samples: Sequence[Sample], plan: Plan, *, result_json: str) -> Path:
+def write_all(folder: Path, result: Result, samples: Sequence[Sample], plan: Plan | None, *, result_json: str) -> Path:
     """Write `result.json` (given as text), `report.html` and `junit.xml`; gives the HTML report's path.
 
-    `result.json` comes last: a folder that holds it holds the other two.
+    `plan` is None where it could not be read. `result.json` comes last: a folder that holds it holds the other two.
     """
     report = folder / REPORT
     write_atomically(report, html.render(result, samples, plan))

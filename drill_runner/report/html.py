@@ -15,8 +15,8 @@ from drill_runner.model.sample import Sample
 from drill_runner.report import timeline, wording
 
 
-def render(result: Result, samples: Sequence[Sample], plan: Plan) -> str:
-    """The whole page."""
+def render(result: Result, samples: Sequence[Sample], plan: Plan | None) -> str:
+    """The whole page; without a plan it says less of what was meant."""
     environment = _environment()
     scripts = _scripts(environment)
     return environment.get_template("report.html.j2").render(

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from drill_runner.model.base import data
+from drill_runner.model.drill import ProbePlan
 from drill_runner.model.plan import Plan
 from drill_runner.model.result import Result
 from drill_runner.model.sample import ObserverStarted, Outcome, PoolSample, ProbeSample, Sample
@@ -99,7 +100,7 @@ class Timeline:
 _TIMELINE = TypeAdapter(Timeline)
 
 
-def build(result: Result, samples: Sequence[Sample], plan: Plan) -> Timeline:
+def build(result: Result, samples: Sequence[Sample], plan: Plan | None) -> Timeline:
     """The timeline of one run. Without an observer's first line there is nothing to count from, and it is empty."""
     started = next((sample.at for sample in samples if isinstance(sample, ObserverStarted)), None)
     effect = next((mark.instant.upper for mark in result.marks if mark.name == "effect" and mark.instant), None)
@@ -110,12 +111,13 @@ def build(result: Result, samples: Sequence[Sample], plan: Plan) -> Timeline:
     last = max((*(probe.end for probe in probes), *(pool.answered for pool in pools)), default=origin) - origin
     phases = tuple(_phases(result, zero, last))
     bands = tuple(_bands(pools, origin, last))
+    asked = plan.drill.probe if plan else ProbePlan()
     return Timeline(
         zero="start" if effect is None else "effect",
         start_s=_tidy(min((-zero, *(phase.start_s for phase in phases)))),
         end_s=_tidy(max((last, *(phase.end_s for phase in phases)))),
-        slo_ms=plan.drill.probe.ttft_slo_ms,
-        timeout_ms=plan.drill.probe.timeout_s * 1000,
+        slo_ms=asked.ttft_slo_ms,
+        timeout_ms=asked.timeout_s * 1000,
         series=tuple(_series(probes, origin)),
         servers=tuple(sorted({band.server for band in bands})),
         bands=bands,

@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Literal
 
 from pydantic import TypeAdapter
@@ -73,8 +74,9 @@ class Story:
     result: Result
 
 
+@cache
 def story(name: StoryName) -> Story:
-    """The run called `name`."""
+    """The run called `name`. Frozen, so that tests can share it."""
     script = _SCRIPTS[name]()
     plan = a_plan(script)
     probes = tuple(_probes(script))

@@ -56,7 +56,7 @@ def test_each_test_ends_as_it_ended(project: Path) -> None:
     local = 'testinfra_hosts = ["local://"]\n'
     write(project, "good", local + "def test_a(host): assert host.run('true').rc == 0\ndef test_b(host): assert True")
     write(
-        project, "bad", local + "def test_a(host): assert host.run('false').rc == 0, 'it is down'\ndef test_b(): pass"
+        project, "bad", local + "def test_a(host): assert host.run('false').rc == 0, 'is down'\ndef test_b(): pass"
     )
     write(project, "raises", "def test_a(): raise OSError('no route')")
     write(project, "unimportable", "import nothing_of_this_name\ndef test_a(): pass")
