@@ -139,8 +139,8 @@ def show(total: Score, console: Console) -> None:
     )
     beside = sum(row.beside_late for row in total.rows)
     console.print(
-        f"{beside} of {len(total.rows)} intervals lie beside a probe that the observer could not send in time; they are "
-        "wider by that, and the promise of width is not theirs"
+        f"{beside} of {len(total.rows)} intervals lie beside a probe that the observer could not send in time; they "
+        "are wider by that, and the promise of width is not theirs"
     )
     for promise in total.missed:
         console.print(f"MISSED: {promise}", style="red")
