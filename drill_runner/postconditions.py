@@ -22,7 +22,6 @@ from junitparser.junitparser import FinalResult
 from drill_runner.model.inventory import Endpoint, Inventory
 from drill_runner.model.plan import Phase
 from drill_runner.model.record import CheckFinished
-from drill_runner.report import write_atomically
 
 TIMEOUT_S = 300.0
 """For all checks of one phase together. Reading the digests of large weights is the slow part."""
@@ -129,7 +128,9 @@ def _run(session: _Session, paths: Sequence[str]) -> tuple[str | None, list[_Cas
         if not raw.exists():
             return f"pytest ended with exit status {code} and no report\n{tail}", []
         text = mask(raw.read_text(encoding="utf-8"))
-    write_atomically(session.xml_path, text)
+    fresh = session.xml_path.with_suffix(".new")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(session.xml_path)  # whole or not at all
     suites = JUnitXml.fromstring(text.encode())
     cases = [case for suite in suites for case in suite.iterchildren(_Case)]  # type: ignore[no-untyped-call]
     return (None if code in _RAN else f"pytest ended with exit status {code}\n{tail}"), cases
