@@ -17,7 +17,7 @@ def parse(text: str, backend: str) -> dict[str, str]:
     """Status by server of `backend`, from HAProxy's CSV; ValueError if the backend is not in it."""
     rows = csv.DictReader(text.removeprefix("# ").splitlines())
     servers = {
-        row["svname"]: _word(row["status"])
+        row["svname"]: _word(row.get("status"))
         for row in rows
         if row.get("pxname") == backend and row.get("svname") not in (None, "", "FRONTEND", "BACKEND")
     }

@@ -47,6 +47,8 @@ class ScriptedServer:
         self._open: set[asyncio.StreamWriter] = set()
         self._listener: asyncio.Server | None = None
         self.port = 0
+        self.last_request = b""
+        """Head and body of the last request for tokens."""
 
     async def __aenter__(self) -> "ScriptedServer":
         await self._listen()
@@ -90,7 +92,7 @@ class ScriptedServer:
             if head.startswith(b"GET"):
                 writer.write(_response(200, "text/csv", STATS.encode()))
             else:
-                await reader.readexactly(_length(head))
+                self.last_request = head + await reader.readexactly(_length(head))
                 await asyncio.sleep(LATENCY_S)
                 async for part in self._answer(reader, writer):
                     writer.write(part)
