@@ -47,6 +47,7 @@ def make_plan(
     leases = tuple(_leases(drill, faults, targets_by_pattern, run_id))
     for index, lease in enumerate(leases):
         _check_targets(f"{where}: faults[{index}].targets", lease, inventory)
+    _check_limits(where, drill, leases)
     _check_blast_radius(where, drill, leases, inventory)
     _check_pool(where, drill, inventory)
     return Plan(run_id=run_id, drill=drill, inventory=inventory, leases=leases, steps=tuple(_steps(drill, leases)))
@@ -61,7 +62,7 @@ def _leases(
             id=lease_id(run_id, use.fault, number),
             fault=fault,
             targets=targets_by_pattern[use.targets],
-            limit_s=use.time_limit_s or fault.manifest.time_limit_s,
+            limit_s=use.time_limit_s or max(fault.manifest.time_limit_s, until_recovered_s(drill, fault)),
             variables={fault.variable(name): value for name, value in use.params.items()},
         )
 
@@ -87,6 +88,22 @@ def _check_targets(where: str, lease: Lease, inventory: Inventory) -> None:
         if not known[name].drill_allowed:
             raise UsageError(
                 f"{inventory.source}: drill_allowed of {name}: must be true before {lease.fault.name} may break it"
+            )
+
+
+def until_recovered_s(drill: Drill, fault: Fault) -> float:
+    """Seconds from the break until the recovery is judged, at most: a lease has to outlast them."""
+    noticed = drill.detection.within_s if drill.detection else 0.0
+    return fault.manifest.effect_within_s + noticed + drill.recovery.within_s + drill.settle_s
+
+
+def _check_limits(where: str, drill: Drill, leases: tuple[Lease, ...]) -> None:
+    for index, lease in enumerate(leases):
+        needed = until_recovered_s(drill, lease.fault)
+        if lease.limit_s < needed:
+            raise UsageError(
+                f"{where}: faults[{index}].time_limit_s: {lease.limit_s:g} s; expected at least the {needed:g} s that effect, "
+                "detection and recovery may take, or the target's own undo could pass for the recovery"
             )
 
 

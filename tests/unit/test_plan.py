@@ -40,6 +40,7 @@ DRILL = Drill(
     summary="A test.",
     faults=(FaultUse(fault="flip", targets="a", params={"bytes": 7}),),
     steady_state=("endpoint",),
+    recovery=Recovery(within_s=40),
     postconditions=("endpoint", "whole"),
 )
 
@@ -56,7 +57,7 @@ def refusal(*targets: tuple[str, ...], drill: Drill = DRILL, inventory: Inventor
 
 
 def two_faults(second: str = "flip", **radius: int) -> Drill:
-    uses = (FaultUse(fault="flip", targets="a"), FaultUse(fault=second, targets="b", time_limit_s=30))
+    uses = (FaultUse(fault="flip", targets="a"), FaultUse(fault=second, targets="b", time_limit_s=60))
     return replace(DRILL, faults=uses, blast_radius=BlastRadius(**radius))
 
 
@@ -64,18 +65,29 @@ def test_leases() -> None:
     made = plan(("one",), ("lb",), drill=two_faults("cut", max_hosts=2, keep_serving=0))
     assert [lease.id for lease in made.leases] == ["20261124t100404z-flip-1", "20261124t100404z-cut-2"]
     assert [lease.targets for lease in made.leases] == [("one",), ("lb",)]
-    assert [lease.limit_s for lease in made.leases] == [90, 30]
+    assert [lease.limit_s for lease in made.leases] == [90, 60]
     assert made.targets == ("one", "lb")
     assert plan(("one",)).leases[0].variables == {"fault_flip_bytes": 7}
 
 
+def test_a_lease_outlasts_what_is_judged_before_it_ends() -> None:
+    # 10 s to show the effect, 200 s to recover, 5 s to settle: more than the fault's own 90 s.
+    patient = replace(DRILL, recovery=Recovery(within_s=200))
+    assert plan(("one",), drill=patient).leases[0].limit_s == 215
+    hasty = replace(patient, faults=(replace(DRILL.faults[0], time_limit_s=214),))
+    assert refusal(("one",), drill=hasty) == (
+        "drills/test.yml: faults[0].time_limit_s: 214 s; expected at least the 215 s that effect, "
+        "detection and recovery may take, or the target's own undo could pass for the recovery"
+    )
+
+
 def test_steps() -> None:
-    made = plan(("one",), drill=replace(DRILL, recovery=Recovery(playbook="recover_host", within_s=200)))
+    made = plan(("one",), drill=replace(DRILL, recovery=Recovery(playbook="recover_host", within_s=70)))
     assert [(step.phase, step.playbook, step.hosts, step.checks, step.at_most_s) for step in made.steps] == [
         (Phase.STEADY_STATE, None, (), ("endpoint",), None),
         (Phase.INJECT, "fault_inject", ("one",), (), 90),
         (Phase.OBSERVE, None, ("one",), (), None),
-        (Phase.RECOVER, "recover_host", ("one",), (), 200),
+        (Phase.RECOVER, "recover_host", ("one",), (), 70),
         (Phase.POSTCONDITIONS, None, (), ("endpoint", "whole"), None),
         (Phase.REVERT, "fault_revert", ("one",), (), None),
     ]
@@ -175,7 +187,7 @@ def test_as_text() -> None:
         DRILL,
         objectives=Objectives(rto_s=2, failed_requests=0),
         detection=Detection(load_balancer="down", within_s=15),
-        recovery=Recovery(playbook="recover_host"),
+        recovery=Recovery(playbook="recover_host", within_s=60),
     )
     text = plan_text(plan(("one",), drill=drill))
     assert max(map(len, text.splitlines())) <= 80
@@ -208,7 +220,7 @@ Watched by: 20 requests/s, given up after 5 s each
      Run the recovery playbook, timed, until it is whole; then watch on for 5 s.
      hosts: one
      playbook: recover_host
-     at most: 600 s
+     at most: 60 s
  5.  postconditions
      Check that the service is whole.
      checks: endpoint, whole
