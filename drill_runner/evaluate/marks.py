@@ -28,9 +28,23 @@ def instant(found: Iterable[Mark], name: MarkName) -> Interval | None:
 
 
 def drilled(history: History, episodes: Sequence[Episode]) -> tuple[Episode, ...]:
-    """The outages that began before the fault was reverted: what reverting breaks is no part of a recovery."""
-    revert = _revert(history) - start_of(history.samples)
-    return tuple(episode for episode in episodes if episode.start.lower < revert)
+    """The outages that a recovery is about.
+
+    Not those that were over before the fault took hold, nor those that began while it was being reverted.
+    """
+    begin, effect = start_of(history.samples), _effect(history)
+    since = effect.lower - begin if effect else 0.0
+    until = _revert(history) - begin
+    return tuple(
+        episode
+        for episode in episodes
+        if episode.start.lower < until and (episode.end is None or episode.end.upper >= since)
+    )
+
+
+def _effect(history: History) -> Interval | None:
+    """When the first fault took hold, on the controller's clock."""
+    return _earliest([record.took_hold for record in history.records if isinstance(record, EffectShown)])
 
 
 def _revert(history: History) -> float:
@@ -49,7 +63,7 @@ class _Marker:
         self._targets = history.plan.targets if history.plan else ()
         self._looks = pool.looks(history.samples, until=_revert(history))
         self._shown = [record for record in history.records if isinstance(record, EffectShown)]
-        self._effect = _earliest([record.took_hold for record in self._shown])
+        self._effect = _effect(history)
 
     def marks(self) -> tuple[Mark, ...]:
         restored, back = self._restored(), self._replica_back()

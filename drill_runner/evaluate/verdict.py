@@ -85,13 +85,14 @@ def _unsteady(found: Findings) -> Iterator[str]:
             yield f"no steady state at the start: {_check(record)}"
     if effect is None or history.plan is None:
         return
-    if any(episode.start.upper < effect.lower for episode in found.episodes):
-        yield "no steady state at the start: probes failed before the fault had an effect"
     began = [one.at for one in history.records if isinstance(one, PhaseStarted) and one.phase is Phase.INJECT]
     until = min([*began, found.begin + effect.lower])
     since = until - history.plan.drill.steady_s
     if not any(since <= probe.due < until and probe.outcome is Outcome.OK for probe in found.probes):
         yield "no steady state at the start: no good probe in the time before the fault"
+    early = [episode for episode in found.episodes if episode.start.upper < effect.lower]
+    if any(episode.end is None or found.begin + episode.end.upper > since for episode in early):
+        yield "no steady state at the start: probes failed before the fault had an effect"
 
 
 def _not_recovered(history: History) -> Iterator[str]:

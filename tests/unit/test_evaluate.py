@@ -131,6 +131,14 @@ def test_what_happens_after_the_revert_is_no_recovery():
     assert [(one.name, one.met) for one in result.objectives] == [("rto_s", True), ("failed_requests", False)]
 
 
+def test_what_was_over_before_the_steady_state_is_no_part_of_the_recovery():
+    early = dict.fromkeys(range(3), Outcome.HTTP_ERROR)  # over by 0.4 s; the steady state is asked for from 0.5 s on
+    result = evaluate(history(watched(probes(48, early), pool=LOOKS), plan=plan(Objectives(rto_s=0))))
+    assert len(result.episodes) == 1
+    assert (result.verdict, result.objectives[0].actual) == (Verdict.PASSED, Interval(lower=0, upper=0))
+    assert mark(result, "first_failure").instant is None
+
+
 def test_the_journal_tells_of_detection_where_the_pool_was_not_watched():
     told = Detected(
         at=BEGIN + 3, by="alert", what="ModelIntegrity", instant=Interval(lower=BEGIN + 2.5, upper=BEGIN + 3)
