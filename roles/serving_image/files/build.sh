@@ -1,5 +1,5 @@
 #!/bin/sh
-# Build the serving image: Debian's python3, one wheel, the launcher. Leaves OUTPUT (an OCI archive) and OUTPUT less .oci.tar plus .digest.
+# Build the serving image: Debian's python3, one wheel, the launcher. Leaves OUTPUT.oci.tar (an OCI archive) and OUTPUT.oci.tar.digest.
 # Usage: build.sh OUTPUT.oci.tar
 # Environment: SUITE, PACKAGES (comma-separated), REQUIREMENT (with hashes), PYTHON (this machine's, with pip), PYTHON_VERSION (the image's)
 set -eu
@@ -34,5 +34,5 @@ podman push --quiet --digestfile "$work/digest" "$name" "oci-archive:$work/image
 
 # The archive comes last: where it is, everything is.
 chmod 0644 "$work/digest" "$work/image"
-mv "$work/digest" "${output%.oci.tar}.digest"
+mv "$work/digest" "$output.digest"
 mv "$work/image" "$output"

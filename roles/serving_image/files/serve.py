@@ -69,7 +69,7 @@ def parameters(config: Config) -> xllamacpp.CommonParams:
 
 def main() -> int:
     """Serve until told to stop."""
-    # Before any thread exists, so that all inherit the mask: as a container's first process we would not get the default action.
+    # Before any thread exists, so that all inherit the mask: a container's first process has no default action.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         config = read(Path(sys.argv[1]))
