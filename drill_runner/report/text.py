@@ -91,7 +91,7 @@ def _marks(result: Result) -> Table:
             table.add_row(name, wording.since_effect(mark), Text(mark.evidence, style="dim"))
     missing = [wording.title(mark.name, wording.MARK_TITLES) for mark in result.marks if mark.instant is None]
     if missing:
-        table.add_row("no evidence", "-", Text(", ".join(missing), style="dim"))
+        table.add_row("not seen", "-", Text(", ".join(missing), style="dim"))
     return table
 
 

@@ -133,6 +133,8 @@ def _digits(value: float, unit: Unit, like: float | None = None) -> str:
     if unit == "share":
         return _share(value)
     size = abs(value if like is None else like)
+    if size == 0:
+        return "0"
     whole_digits = len(str(int(size))) if size >= 1 else 0
     return f"{value:.{max(0, 3 - whole_digits)}f}"
 

@@ -197,6 +197,8 @@ def test_markdown_is_short_and_complete() -> None:
         (None, "s", "unknown"),
         (Interval(lower=0.3121, upper=0.3561), "s", "0.312 to 0.356 s"),
         (Interval(lower=0.9, upper=1.16), "s", "0.90 to 1.16 s"),
+        (Interval(lower=0, upper=0), "s", "0 s"),
+        (Interval(lower=0, upper=0.11), "s", "0.000 to 0.110 s"),
         (Interval(lower=14.31, upper=14.33), "s", "14.3 s"),
         (Interval(lower=7, upper=7), "requests", "7"),
         (Interval(lower=1, upper=1), "share", "100 %"),

@@ -110,8 +110,8 @@
       fillcolor: index % 2 ? "rgba(0,0,0,0)" : colour("shade"),
     });
     const lines = marks.flatMap((mark) => [
-      { type: "rect", yref: "paper", y0: 0, y1: 1, x0: mark.lower_s, x1: mark.upper_s, line: { width: 0 },
-        fillcolor: colour("accent"), opacity: 0.13 },
+      { type: "rect", yref: "paper", y0: split, y1: 1, x0: mark.lower_s, x1: mark.upper_s, line: { width: 0 },
+        fillcolor: colour("accent"), opacity: 0.1 },
       { type: "line", yref: "paper", y0: 0, y1: 1, x0: mark.upper_s, x1: mark.upper_s,
         line: { color: colour("accent"), width: 1.3 } },
     ]);
@@ -148,11 +148,13 @@
   const highest = () => eachTook(Math.max, data.timeout_ms) * 1.6;
 
   let drawn = 0;
-  new ResizeObserver(() => {
+  const redraw = () => {
     if (plot.clientWidth === drawn) return;
     drawn = plot.clientWidth;
     draw();
-  }).observe(plot);
+  };
+  redraw();
+  new ResizeObserver(() => setTimeout(redraw)).observe(plot);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   matchMedia("print").addEventListener("change", draw);
 })();
