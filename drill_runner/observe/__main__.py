@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import os
 import resource
 import signal
@@ -17,6 +18,8 @@ from drill_runner.observe.schedule import Watch, open_limit
 from drill_runner.observe.writer import SampleWriter
 
 SPARE_FILES = 64
+PRIORITY = -10
+"""Nice level. The observer needs a few hundredths of a core, but at its own time."""
 USAGE = 2
 
 
@@ -35,6 +38,7 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return USAGE
     _allow_open_files(open_limit(config) + SPARE_FILES)
+    _go_first()
     try:
         asyncio.run(_observe(config, prompts, key, writer, arguments.seconds))
     finally:
@@ -76,6 +80,12 @@ def _allow_open_files(wanted: int) -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def _go_first() -> None:
+    """Ask to be woken before other work: the less late a probe, the narrower the bounds. It works without, too."""
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
 
 
 if __name__ == "__main__":
