@@ -17,8 +17,9 @@ End of an outage:
   is back, so only its `sent` counts: the end is not before **the last failed one's `sent`**.
 - The first of N good in a row was answered: the end is not after **the earliest first token of those N**.
 - A service that was frozen answers everything it held when it thaws: answers that come at once though their requests
-  were sent one after another. When the last failed request and the first good one are answered in one such train, all
-  in it waited for the same instant, and the end is not before **the train's first answer less twice the usual time**.
+  were sent one after another. When the last failed request that was answered at all and the first good one are in one
+  such train, all in it waited for the same instant, and the end is not before **the train's first answer less twice
+  the usual time**.
 
 The usual time is the 95th percentile (nearest rank) of `first_token - sent` over the run's good probes: high enough to
 bound nearly every answer, low enough that the good answers of a thawing service do not set it. N is the drill's
@@ -130,12 +131,13 @@ def _end(run: _Run, usual: float | None) -> Interval | None:
 
 
 def _released(run: _Run, usual: float) -> float | None:
-    """First answer of the train in which held requests, the last failed one and the first good one, were answered."""
-    late = sorted(
-        (probe for probe in (*run.bad, *run.good) if _first_token(probe) - _sent(probe) > usual), key=_first_token
-    )
-    for train in _trains(late, usual):
-        if run.good[0] in train and run.bad[-1] in train:
+    """First answer of the train in which held requests were answered, if they were."""
+    answered = [probe for probe in run.bad if probe.first_token is not None]
+    if not answered:
+        return None
+    late = [probe for probe in (*answered, *run.good) if _first_token(probe) - _sent(probe) > usual]
+    for train in _trains(sorted(late, key=_first_token), usual):
+        if run.good[0] in train and answered[-1] in train:
             return _first_token(train[0])
     return None
 

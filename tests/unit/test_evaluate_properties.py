@@ -14,6 +14,7 @@ from drill_runner.model.sample import Outcome, ProbeSample, Sample
 from tests.unit.runs import BAD, GOOD_IN_A_ROW, LOOKS, PERIOD, history, probe, probes, watched, write
 
 COUNT = 60
+UNANSWERED = [one for one in BAD if one not in (Outcome.WRONG_ANSWER, Outcome.TOO_SLOW)]
 FAILURES = st.dictionaries(st.integers(0, COUNT - 1), st.sampled_from(BAD), max_size=20)
 CONTENT = {
     path.name: path.read_bytes()
@@ -44,6 +45,24 @@ def test_one_more_failure_never_shortens_the_outage(
     if seq not in failures:
         assert then[0] >= before[0] - 1e-9
         assert then[1] >= before[1] - 1e-9
+
+
+@given(
+    st.dictionaries(st.integers(0, COUNT - 1), st.sampled_from(UNANSWERED), max_size=20),
+    st.lists(st.floats(0.002, 0.2), min_size=COUNT, max_size=COUNT),
+    st.integers(0, COUNT - 1),
+    st.sampled_from(UNANSWERED),
+    st.floats(0.001, 3),
+)
+def test_nor_does_it_where_good_answers_differ(
+    failures: dict[int, Outcome], times: list[float], seq: int, outcome: Outcome, after: float
+):
+    """The probe that fails was not sent before, so that both histories have the same good ones."""
+    answers = {one: probe(one, after=seconds) for one, seconds in enumerate(times)}
+    less = outages(watched(probes(COUNT, {**answers, **failures, seq: Outcome.NOT_SENT})), GOOD_IN_A_ROW)
+    failed = probe(seq, outcome, after=after)
+    more = outages(watched(probes(COUNT, {**answers, **failures, seq: failed})), GOOD_IN_A_ROW)
+    assert all(then >= before - 1e-9 for before, then in zip(bad_seconds(less), bad_seconds(more), strict=True))
 
 
 @given(FAILURES, st.randoms(use_true_random=False))
