@@ -5,7 +5,6 @@
 
 from drill_runner.evaluate.history import History, read_run
 from drill_runner.evaluate.judge import evaluate
-from drill_runner.evaluate.outages import outages
 from drill_runner.evaluate.output import result_schema, to_json
 
-__all__ = ["History", "evaluate", "outages", "read_run", "result_schema", "to_json"]
+__all__ = ["History", "evaluate", "read_run", "result_schema", "to_json"]

@@ -6,10 +6,10 @@ Start of an outage:
 
 - The last good request before it was served, so the service was good when that was sent or later:
   the start is not before **the last good one's `sent`**.
-- A failed request proves that the service was bad by the request's end. It proves more: a good service answers within
-  its usual time, so it was bad by `sent` plus that time, which is what bounds a hang that shows only at its timeout.
-  The start is not after **the earliest `min(end, sent + usual)` of the failed ones**. Requests that were open when the
-  fault struck fail though they were sent before it; this bound holds for them too.
+- A failed request proves that the service was bad by the request's end, so the start is not after **the earliest end
+  of the failed ones**. Requests that were open when the fault struck fail though they were sent before it; this holds
+  for them too. A failure that took long proves more: a good service would have answered within its usual time, so it
+  was bad by **`sent + usual`**. That bounds a hang, which shows only at its timeout. (Long: twice the usual time.)
 
 End of an outage:
 
@@ -38,7 +38,7 @@ from drill_runner.model.result import Episode
 from drill_runner.model.sample import ObserverStarted, Outcome, ProbeSample, Sample
 
 USUAL_SHARE = 0.95
-RELEASE_SLACK = 2.0
+SLACK = 2.0
 
 
 def outages(samples: Iterable[Sample], good_in_a_row: int) -> tuple[Episode, ...]:
@@ -115,8 +115,15 @@ def _episode(run: _Run, begin: float, usual: float | None) -> Episode:
 
 def _start(run: _Run, begin: float, usual: float | None) -> Interval:
     lower = _sent(run.last_good) if run.last_good else begin
-    upper = min(probe.end if usual is None else min(probe.end, _sent(probe) + usual) for probe in run.bad)
+    upper = min(_bad_by(probe, usual) for probe in run.bad)
     return Interval(lower=min(lower, upper), upper=upper)
+
+
+def _bad_by(failed: ProbeSample, usual: float | None) -> float:
+    """By when a failed request proves that the service was bad."""
+    if usual is None or failed.end - _sent(failed) <= SLACK * usual:
+        return failed.end
+    return _sent(failed) + usual
 
 
 def _end(run: _Run, usual: float | None) -> Interval | None:
@@ -126,7 +133,7 @@ def _end(run: _Run, usual: float | None) -> Interval | None:
     lower = max(_sent(probe) for probe in run.bad)
     released = _released(run, usual)
     if released is not None:
-        lower = max(lower, released - RELEASE_SLACK * usual)
+        lower = max(lower, released - SLACK * usual)
     return Interval(lower=min(lower, upper), upper=upper)
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drill_runner.evaluate import evaluate, outages, read_run, to_json
+from drill_runner.evaluate import evaluate, read_run, to_json
+from drill_runner.evaluate.outages import outages
 from drill_runner.model.result import Episode, Verdict
 from drill_runner.model.sample import Outcome, ProbeSample, Sample
 from tests.unit.runs import BAD, GOOD_IN_A_ROW, LOOKS, PERIOD, history, probe, probes, watched, write

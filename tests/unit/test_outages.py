@@ -43,6 +43,13 @@ def test_a_hang_began_by_when_a_good_service_would_have_answered_not_at_the_time
     assert episode.end == Interval(lower=at(12, SENT_AFTER), upper=at(13, ANSWERED_AFTER))
 
 
+def test_a_failure_that_took_long_proves_more_than_its_end_and_a_quick_one_no_more():
+    (quick,) = found(probe(10, Outcome.HTTP_ERROR, after=SENT_AFTER + 2 * USUAL))
+    assert quick.start.upper == at(10, SENT_AFTER + 2 * USUAL)
+    (retried,) = found(probe(10, Outcome.HTTP_ERROR, after=1.0))
+    assert retried.start.upper == at(10, SENT_AFTER + USUAL)
+
+
 def test_the_instant_of_a_thaw_is_where_all_held_requests_are_answered():
     thaw = due(16) + 1 / 32
     held = [
