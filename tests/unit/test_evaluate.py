@@ -31,6 +31,7 @@ from drill_runner.model.sample import ClockSample, ObserverStarted, ObserverStop
 from tests.unit.runs import (
     ANSWERED_AFTER,
     BEGIN,
+    ENDED_AFTER,
     LOOKS,
     PERIOD,
     SENT_AFTER,
@@ -77,7 +78,7 @@ def test_marks_carry_the_bounds_of_their_evidence():
     result = evaluate(history(watched(probes(48, failing), pool=LOOKS)))
     assert mark(result, "effect").instant == Interval(lower=2.0, upper=2.0625)
     assert mark(result, "effect").evidence == "gpu2: process 7 is gone"
-    assert mark(result, "first_failure").instant == Interval(lower=17 * PERIOD + SENT_AFTER, upper=2.25 + 9 / 1024)
+    assert mark(result, "first_failure").instant == Interval(lower=17 * PERIOD + SENT_AFTER, upper=2.25 + ENDED_AFTER)
     assert mark(result, "restored").instant == Interval(lower=2.375 + SENT_AFTER, upper=2.5 + ANSWERED_AFTER)
     # The last look that had gpu2 UP was asked at 1.0 s, the first one without it was answered at 2.3125 s.
     assert mark(result, "detected").instant == Interval(lower=1.0, upper=2.3125)
@@ -167,7 +168,7 @@ def test_every_objective_has_its_actual_value():
     result = evaluate(history(watched(probes(48, failing), pool=LOOKS), plan=plan(_ALL)))
     actual = {one.name: (one.actual, one.met) for one in result.objectives}
     assert actual["rto_s"][0] is not None
-    assert actual["rto_s"][0].lower == pytest.approx(0.125 - 8 / 1024)
+    assert actual["rto_s"][0].lower == pytest.approx(0.125 - 9 / 1024)
     assert actual["rto_s"][0].upper == pytest.approx(0.375 + 8 / 1024)
     assert actual["replica_rto_s"] == (Interval(lower=0.4375, upper=1.0625), None)
     assert actual["detect_s"] == (Interval(lower=0, upper=0.3125), True)
@@ -357,4 +358,4 @@ def test_the_same_folder_gives_the_same_bytes_and_they_fit_the_schema(tmp_path: 
     made = json.loads(first)
     jsonschema.validate(made, json.loads(result_schema()))
     assert made["episodes"][0]["by_outcome"] == {"http_error": 1, "timeout": 1}
-    assert made["episodes"][0]["start"] == {"lower": 2.125977, "upper": 2.258789}
+    assert made["episodes"][0]["start"] == {"lower": 2.125977, "upper": 2.259766}
