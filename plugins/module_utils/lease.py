@@ -44,6 +44,7 @@ fi
 : >started
 sync started .
 sh ./inject 9>&-
+: >injected
 exec sleep infinity 9>&-
 """
 
@@ -188,7 +189,7 @@ class Lease:
         return self.folder.exists()
 
     def has(self, mark: str) -> bool:
-        """Whether `started`, `ending` or `ended` was written."""
+        """Whether `started`, `injected`, `ending` or `ended` was written."""
         return (self.folder / mark).exists()
 
     def terms(self) -> Terms | None:
@@ -439,7 +440,7 @@ class Effect:
     shown: bool
     evidence: str
     age_min_s: float
-    """Since the proof had first succeeded; nothing when it did not."""
+    """Since the proof had first succeeded; 0 when it never did."""
     age_max_s: float
     """Since inject was started."""
 
@@ -463,15 +464,19 @@ def await_effect(lease: Lease, keeper: SystemdKeeper | ProcessKeeper, within_s: 
     """
     with lease.log.open(errors="replace") as log:  # stays readable when the folder is gone
         deadline = time.monotonic() + within_s
+        seen: float | None = None
         while True:
-            shown, evidence = prove(lease, timeout_s=max(0.1, deadline - time.monotonic()))
-            seen = time.monotonic()
+            if seen is None:
+                shown, evidence = prove(lease, timeout_s=max(0.1, deadline - time.monotonic()))
+                seen = time.monotonic() if shown else None
             if lease.has("ending") or not lease.exists():
                 raise LeaseError(f"lease {lease.id} ended before its effect was shown: {log.read().strip()}")
-            if shown or seen >= deadline:
+            # An effect does not count before all of inject has worked, but its age counts from when it was first seen.
+            shown = seen is not None and lease.has("injected")
+            if shown or time.monotonic() >= deadline:
                 began = keeper.began(lease)
                 now = time.monotonic()
-                return Effect(shown, evidence, age_min_s=now - seen if shown else 0.0, age_max_s=now - began)
+                return Effect(shown, evidence, age_min_s=now - seen if seen else 0.0, age_max_s=now - began)
             time.sleep(0.01)
 
 

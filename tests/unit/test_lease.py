@@ -152,8 +152,8 @@ class TestHolding:
         assert effect.shown is False
         assert effect.age_max_s >= 0.3
 
-    def test_failing_inject_is_undone(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
-        arm(lease, replace(scripts, inject=f"touch {broken.with_name('half')}; echo out of luck; exit 3"))
+    def test_inject_that_fails_after_its_effect_is_undone(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
+        arm(lease, replace(scripts, inject=f"touch {broken}; sleep 0.3; echo out of luck; exit 3"))
         with pytest.raises(LeaseError, match="out of luck"):
             hold(lease)
         wait_until(lambda: not lease.exists())

@@ -21,6 +21,7 @@ from typing import BinaryIO
 
 STATE = Path(os.environ["DRILL_LEASE_STATE"]) / "rot.json"
 GGUF_SCALARS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+REPLACED = 3
 GGUF_STRING, GGUF_ARRAY, GGUF_UINT32 = 8, 9, 4
 
 
@@ -149,15 +150,13 @@ def flip() -> None:
 
 
 def restore() -> None:
-    """Repair, if every byte is one of the two that it can be; any other file is somebody's repair already."""
+    """Repair, if every byte is one of the two that it can be. Exits with 3 when the file is somebody else's by now."""
     path, flips = state()
-    if not path.exists():
-        say(f"{path} was removed meanwhile: left alone")
-        return
-    found = read(path, flips)
+    found = read(path, flips) if path.exists() else [None] * len(flips)
     if any(now not in (good, bad) for now, (_, good, bad) in zip(found, flips, strict=True)):
-        say(f"{path} was replaced meanwhile: left alone")
-    elif any(now == bad for now, (_, _, bad) in zip(found, flips, strict=True)):
+        say(f"{path} was replaced or removed meanwhile: left alone")
+        sys.exit(REPLACED)
+    if any(now == bad for now, (_, _, bad) in zip(found, flips, strict=True)):
         write(path, [(offset, good) for offset, good, _ in flips])
         say(f"{path}: {len(flips)} bytes flipped back")
     else:

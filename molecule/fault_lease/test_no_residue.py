@@ -1,0 +1,24 @@
+"""However the leases ended, nothing of them is left."""
+
+testinfra_hosts = ["ansible://gpu1"]
+
+PLACES = "/var/lib /run /etc/systemd"
+
+
+def test_nothing_is_left(host):
+    with host.sudo():
+        found = host.run(f"find {PLACES} -name '*drill-lease-*' -o -name 'simulated-*_*' -not -name '*-allowed'")
+    assert found.rc == 0, found.stderr
+    assert found.stdout == ""
+
+
+def test_systemd_is_content(host):
+    state = host.run("systemctl is-system-running")
+    assert (state.rc, state.stdout.strip()) == (0, "running")
+
+
+def test_journal_keeps_what_the_scripts_said(host):
+    with host.sudo():
+        log = host.run("journalctl --unit drill-lease-undo-molecule-failing-undo.service --output cat")
+    assert log.rc == 0
+    assert "disk full" in log.stdout
