@@ -200,7 +200,8 @@ class TestEnding:
 
     def test_while_inject_hangs(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
         arm(lease, replace(scripts, inject=f"touch {broken}; trap '' TERM; sleep 600"))
-        hold(lease)
+        assert hold(lease, within_s=0.3).shown is False
+        assert broken.exists()
         leases.await_end(lease, KEEPER, PATIENCE_S)
         assert not broken.exists()
 
