@@ -68,7 +68,7 @@ class Score:
         in_time = [row for row in self.rows if not row.beside_late]
         widest = max((row.reported.width for row in in_time if row.reported), default=0.0)
         if widest > WIDTH_AT_MOST_S:
-            yield f"the widest interval is {widest * 1000:.0f} ms, promised {WIDTH_AT_MOST_S * 1000:.0f} ms"
+            yield f"the widest interval is {widest * 1000:.1f} ms, promised {WIDTH_AT_MOST_S * 1000:.0f} ms"
         off = nearest_rank(sorted(row.off_s for row in self.rows), 0.95)
         if off > MIDPOINT_P95_AT_MOST_S:
             promised = MIDPOINT_P95_AT_MOST_S * 1000

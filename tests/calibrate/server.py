@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 from enum import StrEnum
 
 ANSWER = " Paris"
-LATENCY_S = 0.003
-"""How long a request takes when all is well."""
+LATENCY_S = 0.001
+"""How long a request takes when all is well. It is part of the bounds' width: see docs/measuring.md."""
 SLOW_S = 0.4
 """How long it takes when the trouble is `slow`: more than the calibration's service level, less than its timeout."""
 STATS = "# pxname,svname,status\nllm,FRONTEND,OPEN\nllm,gpu1,UP\nllm,gpu2,UP\nllm,BACKEND,UP\n"
