@@ -2,7 +2,7 @@
 """A simulated engine: speaks enough of the completions API and of HAProxy's agent protocol to test a load balancer.
 
 It takes orders from files in its folder: `verdict` is what the agent says, `status` the HTTP status of all answers.
-Usage: simulated_engine.py FOLDER
+Usage: simulated_engine.py FOLDER PORT AGENT_PORT
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 FOLDER = Path(sys.argv[1])
+PORT, AGENT_PORT = int(sys.argv[2]), int(sys.argv[3])
 TOKEN_PAUSE_S = 0.1
 
 
@@ -79,8 +80,8 @@ class Server(socketserver.ThreadingTCPServer):
 def main() -> None:
     """Serve until killed."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    threading.Thread(target=Server(("", 8090), Agent).serve_forever, daemon=True).start()
-    ThreadingHTTPServer(("", 8080), Engine).serve_forever()
+    threading.Thread(target=Server(("", AGENT_PORT), Agent).serve_forever, daemon=True).start()
+    ThreadingHTTPServer(("", PORT), Engine).serve_forever()
 
 
 if __name__ == "__main__":

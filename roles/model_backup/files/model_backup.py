@@ -295,7 +295,10 @@ def restore(settings: Settings, snapshot: str) -> dict[str, Any]:
         draft.mkdir(mode=0o700)  # below the models: only the same file system can be renamed from
         try:
             source = ["restore", f"{snapshot}:{settings.models_dir}", "--target", str(draft)]
-            chosen = [word for name in wrong for word in ("--include", f"/{name}")]
+            # `latest` is the latest snapshot that has these files, not the latest at all.
+            chosen = [
+                word for name in wrong for word in ("--include", f"/{name}", "--path", str(settings.models_dir / name))
+            ]
             checked(restic(*source, "--tag", TAG, "--host", settings.host, *chosen), "restore")
             if bad := wrong_files(draft, wrong):
                 raise BackupError(
