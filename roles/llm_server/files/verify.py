@@ -133,7 +133,7 @@ def digest_problem(path: Path, expected: str) -> str | None:
         found = sha256_of(path)
     except OSError as error:
         return f"{path.name}: {error.strerror}"
-    return None if found == expected else f"{path.name}: SHA-256 is {found[:12]}…, expected {expected[:12]}…"
+    return None if found == expected else f"{path.name}: SHA-256 begins with {found[:12]}, expected {expected[:12]}"
 
 
 def digest_problems(models: Path) -> dict[str, str]:
@@ -273,7 +273,7 @@ def compare(settings: Settings, key: str, prompts: Sequence[Prompt]) -> None:
         if answer != prompt.answer:
             answer = ask(settings, key, prompt)
         if answer != prompt.answer:
-            raise WrongAnswerError(f"{prompt.prompt!r} gives {answer!r}, golden is {prompt.answer!r}")
+            raise WrongAnswerError(f"{prompt.prompt!a} gives {answer!a}, golden is {prompt.answer!a}")
 
 
 def record(settings: Settings, key: str) -> dict[str, object]:
@@ -287,7 +287,7 @@ def record(settings: Settings, key: str) -> dict[str, object]:
         answers = {ask(settings, key, prompt) for _ in range(3)}
         if len(answers) != 1 or not next(iter(answers)):
             raise WrongAnswerError(
-                f"{prompt.prompt!r} has no one answer: {sorted(answers)}; take it out of llm_server_golden_prompts"
+                f"{prompt.prompt!a} has no one answer: {sorted(answers)}; take it out of llm_server_golden_prompts"
             )
         prompts.append(asdict(Prompt(prompt=prompt.prompt, max_tokens=prompt.max_tokens, answer=answers.pop())))
     return {"version": GOLDEN_VERSION, **subject(settings), "prompts": prompts}
