@@ -7,7 +7,6 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -29,7 +28,7 @@ class SimulatedEngine(BaseHTTPRequestHandler):
     status: int
     asked: list[str]
 
-    def do_POST(self) -> None:
+    def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         type(self).asked.append(body["prompt"])
         payload = json.dumps({"choices": [{"text": self.answers[body["prompt"]]}]}).encode()
@@ -37,7 +36,7 @@ class SimulatedEngine(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(payload)
 
-    def log_message(self, *args: object) -> None:
+    def log_message(self, *args: object):
         pass
 
 
@@ -74,13 +73,17 @@ def host(tmp_path, monkeypatch, engine):
     return tmp_path
 
 
-def watch(host: Path, word: str | None = None) -> Any:
-    settings = verify.load_settings()
-    return verify.Watch(settings, verify.Digests(host / "models", settings.digest_interval_s), word)
+@pytest.fixture
+def watch(host):
+    def make(word=None):
+        settings = verify.load_settings()
+        return verify.Watch(settings, verify.Digests(host / "models", settings.digest_interval_s), word)
+
+    return make
 
 
-def test_up_takes_all_prompts_first_and_few_later(host):
-    state = watch(host)
+def test_up_takes_all_prompts_first_and_few_later(host, watch):
+    state = watch()
     state.check()
     assert verify.read_verdict().word == "up"
     assert SimulatedEngine.asked == ["a", "b", "long"]
@@ -89,8 +92,8 @@ def test_up_takes_all_prompts_first_and_few_later(host):
     assert SimulatedEngine.asked[3:] == ["a", "b"]
 
 
-def test_wrong_answer_is_asked_twice_then_down(host):
-    state = watch(host)
+def test_wrong_answer_is_asked_twice_then_down(host, watch):
+    state = watch()
     SimulatedEngine.answers["b"] = " 9"
     state.check()
     assert verify.read_verdict().word == "down #answer 'b' gives ' 9', golden is ' 2'"
@@ -101,8 +104,8 @@ def test_wrong_answer_is_asked_twice_then_down(host):
 
 
 @pytest.mark.parametrize("status", [503, 429])
-def test_engine_that_restarts_keeps_the_word_and_is_then_asked_everything(host, status):
-    state = watch(host)
+def test_engine_that_restarts_keeps_the_word_and_is_then_asked_everything(host, watch, status):
+    state = watch()
     state.check()
     SimulatedEngine.status = status
     state.check()
@@ -115,28 +118,28 @@ def test_engine_that_restarts_keeps_the_word_and_is_then_asked_everything(host, 
     assert verify.read_verdict().judged
 
 
-def test_no_word_before_the_first_answer(host):
+def test_no_word_before_the_first_answer(host, watch):
     SimulatedEngine.status = 503
-    watch(host).check()
+    watch().check()
     assert verify.read_verdict() is None
 
 
-def test_refused_request_is_down(host):
+def test_refused_request_is_down(host, watch):
     SimulatedEngine.status = 401
-    watch(host).check()
+    watch().check()
     assert verify.read_verdict().word == "down #answer HTTP 401"
 
 
-def test_down_outlives_an_engine_that_is_away(host):
+def test_down_outlives_an_engine_that_is_away(host, watch):
     SimulatedEngine.status = 503
-    state = watch(host, word="down #digest m.gguf")
+    state = watch(word="down #digest m.gguf")
     state.check()
     assert verify.read_verdict().word == "down #digest m.gguf"
 
 
-def test_flipped_bit_is_down_until_it_is_put_right(host):
+def test_flipped_bit_is_down_until_it_is_put_right(host, watch):
     path = host / "models/m.gguf"
-    state = watch(host)
+    state = watch()
     state.check()
     path.write_bytes(b"W" + WEIGHTS[1:])
     state.check()
@@ -146,9 +149,9 @@ def test_flipped_bit_is_down_until_it_is_put_right(host):
     assert verify.read_verdict().word == "up"
 
 
-def test_rot_without_a_trace_is_found_when_the_digest_is_due(host, monkeypatch):
+def test_rot_without_a_trace_is_found_when_the_digest_is_due(host, watch, monkeypatch):
     path = host / "models/m.gguf"
-    state = watch(host)
+    state = watch()
     state.check()
     monkeypatch.setattr(verify, "signature", lambda _: state.digests.seen["m.gguf"].signature)
     path.write_bytes(b"W" + WEIGHTS[1:])
@@ -162,16 +165,16 @@ def test_rot_without_a_trace_is_found_when_the_digest_is_due(host, monkeypatch):
     assert verify.read_verdict().word.startswith("down #digest m.gguf")
 
 
-def test_missing_file_is_down(host):
+def test_missing_file_is_down(host, watch):
     (host / "models/m.gguf").unlink()
-    watch(host).check()
+    watch().check()
     assert verify.read_verdict().word == "down #digest m.gguf: No such file or directory"
 
 
-def test_golden_answers_of_another_engine_are_none(host):
+def test_golden_answers_of_another_engine_are_none(host, watch):
     document = json.loads((host / "golden.json").read_text())
     (host / "golden.json").write_text(json.dumps({**document, "engine": "other"}))
-    watch(host).check()
+    watch().check()
     assert verify.read_verdict().word == "down #no golden answers for this engine and these weights"
 
 
