@@ -1,6 +1,6 @@
 """However the leases ended, nothing of them is left."""
 
-testinfra_hosts = ["ansible://gpu1"]
+testinfra_hosts = ["ansible://llm_servers"]
 
 PLACES = "/var/lib /run /etc/systemd"
 
