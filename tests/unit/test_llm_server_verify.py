@@ -68,7 +68,7 @@ def host(tmp_path, monkeypatch, engine):
     times = {"interval_s": 5, "retry_s": 2, "digest_interval_s": 3600, "timeout_s": 2, "prompts_per_check": 1}
     where = {"url": f"http://127.0.0.1:{engine.server_port}", "models_dir": str(models)}
     (tmp_path / "verify.json").write_text(json.dumps({**about, **times, **where, "prompts": prompts}))
-    golden = [{**item, "answer": SimulatedEngine.answers[item["prompt"]]} for item in prompts]
+    golden = [{**item, "answer": SimulatedEngine.answers[str(item["prompt"])]} for item in prompts]
     (tmp_path / "golden.json").write_text(json.dumps({"version": 1, **about, "prompts": golden}))
     return tmp_path
 
@@ -82,7 +82,7 @@ def watch(host):
     return make
 
 
-def test_up_takes_all_prompts_first_and_few_later(host, watch):
+def test_up_takes_all_prompts_first_and_few_later(watch):
     state = watch()
     state.check()
     assert verify.read_verdict().word == "up"
@@ -92,7 +92,7 @@ def test_up_takes_all_prompts_first_and_few_later(host, watch):
     assert SimulatedEngine.asked[3:] == ["a", "b"]
 
 
-def test_wrong_answer_is_asked_twice_then_down(host, watch):
+def test_wrong_answer_is_asked_twice_then_down(watch):
     state = watch()
     SimulatedEngine.answers["b"] = " 9"
     state.check()
@@ -104,7 +104,7 @@ def test_wrong_answer_is_asked_twice_then_down(host, watch):
 
 
 @pytest.mark.parametrize("status", [503, 429])
-def test_engine_that_restarts_keeps_the_word_and_is_then_asked_everything(host, watch, status):
+def test_engine_that_restarts_keeps_the_word_and_is_then_asked_everything(watch, status):
     state = watch()
     state.check()
     SimulatedEngine.status = status
@@ -118,19 +118,19 @@ def test_engine_that_restarts_keeps_the_word_and_is_then_asked_everything(host, 
     assert verify.read_verdict().judged
 
 
-def test_no_word_before_the_first_answer(host, watch):
+def test_no_word_before_the_first_answer(watch):
     SimulatedEngine.status = 503
     watch().check()
     assert verify.read_verdict() is None
 
 
-def test_refused_request_is_down(host, watch):
+def test_refused_request_is_down(watch):
     SimulatedEngine.status = 401
     watch().check()
     assert verify.read_verdict().word == "down #answer HTTP 401"
 
 
-def test_down_outlives_an_engine_that_is_away(host, watch):
+def test_down_outlives_an_engine_that_is_away(watch):
     SimulatedEngine.status = 503
     state = watch(word="down #digest m.gguf")
     state.check()
