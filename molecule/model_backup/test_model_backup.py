@@ -66,8 +66,7 @@ def test_passwords_are_for_root_only(host):
 
 def test_no_password_is_on_a_command_line(host):
     name = host.backend.get_hostname()
-    run(host, "systemctl start --no-block model-backup.service")
-    seen = run(host, "while systemctl -q is-active model-backup.service || [ $((n=n+1)) -lt 20 ]; do ps -eo args; done")
+    seen = run(host, "systemctl start model-backup.service & while kill -0 $!; do ps -eo args; done 2>/dev/null; wait")
     assert "restic" in seen, "the backup was not looked at while it ran"
     for secret in ("backup_login", "backup_key"):
         shown = (STATE / "secrets" / f"{secret}_{name}").read_text().strip() in seen
@@ -116,6 +115,18 @@ def test_a_killed_backup_loses_nothing(host, after_s):
     assert status(host)["last_error"] is None
 
 
+def test_weights_that_rot_while_they_are_archived_are_not_a_good_backup(host):
+    """The last snapshot is rotten then, and cannot be deleted; a restore takes the one before it."""
+    program = "PATH=/usr/local/lib/molecule-rot:$PATH /usr/local/libexec/model-backup backup"
+    done = host.run(f"set -a; . /etc/model-backup/environment; {program}")
+    assert done.rc == 1
+    assert "weights changed while they were archived" in done.stderr
+    report = json.loads(run(host, RESTORE))
+    assert report["changed"]
+    assert report["snapshot"] not in {None, "latest"}
+    assert weights_are_right(host)
+
+
 def test_another_manifest_gets_nothing_in_place(host):
     run(host, "cp /etc/molecule-model/manifest.sha256 /tmp/manifest; rm /srv/molecule-models/model.gguf")
     try:
@@ -131,6 +142,7 @@ def test_another_manifest_gets_nothing_in_place(host):
 def test_a_hosts_own_credentials_cannot_take_its_backups_away(host):
     run(host, "systemctl start model-backup.service")
     kept = status(host)["snapshot"]
+    run(host, "set -a; . /etc/model-backup/environment; restic unlock --remove-all")  # of backups that were killed
     attack = host.run(f"set -a; . /etc/model-backup/environment; restic forget --prune {kept}")
     assert "403 Forbidden" in attack.stderr + attack.stdout
     snapshots = run(host, "set -a; . /etc/model-backup/environment; restic snapshots --json --no-lock")

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 TAG = "model-backup"
 LEFTOVER = ".model-restore"
 REACH_TIMEOUT_S = 10
+TRIES = 3  # snapshots, before a restore gives up
 NOT_FRESH = 3  # exit code of `fresh`
 SHA256 = re.compile("[0-9a-fA-F]{64}")
 NO_REPOSITORY = 10  # restic's exit code
@@ -63,6 +64,11 @@ class Settings:
     repository: str
     authority: str | None
     """File of the certificate authority that the repository's certificate has to come from."""
+
+    @property
+    def mine(self) -> tuple[str, ...]:
+        """What restic is told to find this host's snapshots, and to mark them."""
+        return ("--tag", TAG, "--host", self.host)
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Settings:
@@ -149,6 +155,12 @@ def wrong_files(folder: Path, manifest: Mapping[str, str]) -> list[str]:
         return [name for name, digest in zip(manifest, digests, strict=True) if digest != manifest[name]]
 
 
+def signatures(folder: Path, manifest: Mapping[str, str]) -> list[tuple[int, ...]]:
+    """Return what changes with every ordinary write to a file or replacement of it."""
+    found = [path.stat() for path in (folder / name for name in manifest) if path.exists()]
+    return [(item.st_dev, item.st_ino, item.st_size, item.st_mtime_ns, item.st_ctime_ns) for item in found]
+
+
 # --- restic -----------------------------------------------------------------------------------------------------------
 
 
@@ -177,7 +189,7 @@ def restic(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def checked(done: subprocess.CompletedProcess[str], doing: str) -> list[dict[str, Any]]:
+def checked(done: subprocess.CompletedProcess[str], doing: str) -> list[Any]:
     """Return the objects that restic printed, or say what went wrong."""
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
@@ -193,7 +205,7 @@ def checked(done: subprocess.CompletedProcess[str], doing: str) -> list[dict[str
     return objects
 
 
-def summary(objects: list[dict[str, Any]]) -> dict[str, Any]:
+def summary(objects: list[Any]) -> dict[str, Any]:
     """Find restic's summary of what it did."""
     return next((item for item in reversed(objects) if item.get("message_type") == "summary"), {})
 
@@ -215,16 +227,21 @@ def back_up(settings: Settings) -> Status:
     started = time.monotonic()
     manifest = read_manifest(settings.manifest)
     refuse_empty(settings.paths)
+    before = signatures(settings.models_dir, manifest)
     if rotten := wrong_files(settings.models_dir, manifest):
         raise BackupError(f"not archived: these weights do not match {settings.manifest}: {', '.join(rotten)}")
     weights = [str(settings.models_dir / name) for name in manifest]
-    arguments = ["backup", "--tag", TAG, "--host", settings.host, "--", *weights, *map(str, settings.paths)]
+    arguments = ["backup", *settings.mine, "--", *weights, *map(str, settings.paths)]
     reach(settings.repository, settings.authority)
     done = restic(*arguments)
     if done.returncode == NO_REPOSITORY:
         checked(restic("init"), "init")
         done = restic(*arguments)
     made = summary(checked(done, "backup"))
+    if signatures(settings.models_dir, manifest) != before:
+        raise BackupError(
+            f"weights changed while they were archived: snapshot {made['snapshot_id'][:8]} is not a good one"
+        )
     return Status(
         last_success_utc=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         snapshot=made["snapshot_id"],
@@ -282,33 +299,47 @@ def put_in_place(source: Path, target: Path, names: Mapping[str, str]) -> None:
         os.close(folder)
 
 
+def fetch(settings: Settings, snapshot: str, wanted: Mapping[str, str], draft: Path) -> bool:
+    """Restore files into an empty draft folder and say whether they are right."""
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(mode=0o700)
+    chosen = [word for name in wanted for word in ("--include", f"/{name}", "--path", str(settings.models_dir / name))]
+    source = f"{snapshot}:{settings.models_dir}"
+    checked(restic("restore", source, "--target", str(draft), *settings.mine, *chosen), "restore")
+    return not wrong_files(draft, wanted)
+
+
+def candidates(settings: Settings, snapshot: str, wanted: Mapping[str, str]) -> Iterator[str]:
+    """Name the snapshots to try: `latest`, then those before it, for it may have been made while weights rotted."""
+    yield snapshot
+    if snapshot == "latest":
+        paths = [word for name in wanted for word in ("--path", str(settings.models_dir / name))]
+        listed = checked(restic("snapshots", *settings.mine, *paths), "snapshots")[0]
+        older = sorted(listed, key=lambda item: str(item["time"]), reverse=True)[1:TRIES]
+        yield from (item["id"] for item in older)
+
+
 def restore(settings: Settings, snapshot: str) -> dict[str, Any]:
     """Bring the weights back from a snapshot, unless those that are there are right."""
     started = time.monotonic()
     manifest = read_manifest(settings.manifest)
-    draft = settings.models_dir / LEFTOVER
+    draft = settings.models_dir / LEFTOVER  # below the models: only the same file system can be renamed from
     shutil.rmtree(draft, ignore_errors=True)  # of a restore that was killed
     wrong = {name: manifest[name] for name in wrong_files(settings.models_dir, manifest)}
-    report: dict[str, Any] = {"changed": bool(wrong), "restored": sorted(wrong), "snapshot": None}
+    report: dict[str, Any] = {"changed": bool(wrong), "restored": sorted(wrong), "snapshot": None, "bytes": 0}
     if wrong:
         reach(settings.repository, settings.authority)
-        draft.mkdir(mode=0o700)  # below the models: only the same file system can be renamed from
         try:
-            source = ["restore", f"{snapshot}:{settings.models_dir}", "--target", str(draft)]
-            # `latest` is the latest snapshot that has these files, not the latest at all.
-            chosen = [
-                word for name in wrong for word in ("--include", f"/{name}", "--path", str(settings.models_dir / name))
-            ]
-            checked(restic(*source, "--tag", TAG, "--host", settings.host, *chosen), "restore")
-            if bad := wrong_files(draft, wrong):
-                raise BackupError(
-                    f"snapshot {snapshot} does not hold the weights of {settings.manifest}: {', '.join(bad)}"
-                )
+            tries = candidates(settings, snapshot, wrong)
+            report["snapshot"] = next((item for item in tries if fetch(settings, item, wrong, draft)), None)
+            if report["snapshot"] is None:
+                names = ", ".join(wrong)
+                raise BackupError(f"snapshot {snapshot} does not hold the weights of {settings.manifest}: {names}")
             report["bytes"] = sum((draft / name).stat().st_size for name in wrong)
             put_in_place(draft, settings.models_dir, wrong)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
-    return report | {"snapshot": snapshot if wrong else None, "duration_s": round(time.monotonic() - started, 3)}
+    return report | {"duration_s": round(time.monotonic() - started, 3)}
 
 
 @contextlib.contextmanager
