@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from drill_runner.errors import UsageError
 from drill_runner.model.base import RUN_VERSION, T, data
-from drill_runner.model.plan import Plan
+from drill_runner.model.plan import AnyPlan, Plan, Watch
 from drill_runner.model.record import Record
 from drill_runner.model.sample import Sample
 
@@ -16,7 +16,8 @@ PLAN, JOURNAL, SAMPLES = "plan.json", "journal.jsonl", "samples.jsonl"
 LISTED_LINES = 3
 """So many unreadable lines of a file are named one by one."""
 
-_PLAN = TypeAdapter(Plan)
+_PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)
+_WATCH: TypeAdapter[Watch] = TypeAdapter(Watch)
 _RECORD: TypeAdapter[Record] = TypeAdapter(Record)
 _SAMPLE: TypeAdapter[Sample] = TypeAdapter(Sample)
 
@@ -27,7 +28,7 @@ class History:
 
     folder: str
     """The folder's own name, which is the run's if its plan cannot be read."""
-    plan: Plan | None
+    plan: AnyPlan | None
     records: tuple[Record, ...]
     samples: tuple[Sample, ...]
     problems: tuple[str, ...] = ()
@@ -50,15 +51,24 @@ def read_run(folder: Path) -> History:
     )
 
 
-def _plan(path: Path, problems: list[str]) -> Plan | None:
+def _plan(path: Path, problems: list[str]) -> AnyPlan | None:
     content = _content(path, problems)
     if content is None:
         return None
     try:
-        return _readable(path, content, _PLAN)
+        return _readable(path, content, _WATCH) if _kind(content) == "watch" else _readable(path, content, _PLAN)
     except ValidationError as error:
         problems.append(f"{path.name} cannot be read: {_first(error)}")
         return None
+
+
+def _kind(content: bytes) -> object:
+    """What a plan says that it is; a drill's says nothing."""
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return found.get("kind") if isinstance(found, dict) else None
 
 
 def _lines(path: Path, adapter: TypeAdapter[T], problems: list[str]) -> Iterator[T]:

@@ -3,10 +3,11 @@
 from drill_runner.evaluate.findings import Findings
 from drill_runner.evaluate.history import History
 from drill_runner.evaluate.marks import instant, marks
+from drill_runner.evaluate.measures import measured
 from drill_runner.evaluate.objectives import objectives
 from drill_runner.evaluate.outages import outages, probes_of, start_of
 from drill_runner.evaluate.service import tally, windows
-from drill_runner.evaluate.verdict import reasons
+from drill_runner.evaluate.verdict import is_sound, reasons
 from drill_runner.model.base import Interval
 from drill_runner.model.drill import ProbePlan
 from drill_runner.model.plan import Plan
@@ -20,36 +21,38 @@ def evaluate(history: History) -> Result:
     begin = start_of(history.samples)
     probes = probes_of(history.samples)
     counts = tally(probes, history.samples)
-    episodes = outages(history.samples, (plan.drill.probe if plan else ProbePlan()).good_in_a_row)
+    episodes = outages(history.samples, (plan.probe if plan else ProbePlan()).good_in_a_row)
     found = marks(history, episodes)
-    promises = objectives(history, probes, counts, episodes, found)
-    why = reasons(
-        Findings(
-            history=history,
-            probes=probes,
-            counts=counts,
-            episodes=episodes,
-            marks=found,
-            objectives=promises,
-            begin=begin,
-        )
+    measures = measured(history, probes, counts, episodes, found)
+    promises = objectives(history, measures, probes, episodes)
+    findings = Findings(
+        history=history,
+        probes=probes,
+        counts=counts,
+        episodes=episodes,
+        marks=found,
+        objectives=promises,
+        begin=begin,
     )
+    why = reasons(findings)
     effect, back = instant(found, "effect"), _everything_back(found)
     started = next((record for record in history.records if isinstance(record, RunStarted)), None)
     return Result(
         run_id=plan.run_id if plan else history.folder,
-        drill=plan.drill.name if plan else "unknown",
-        summary=plan.drill.summary if plan else "",
+        drill=plan.name if plan else "unknown",
+        summary=plan.summary if plan else "",
         started_utc=started.utc if started else "unknown",
         verdict=why[0].verdict,
         reasons=why,
+        sound=is_sound(findings),
         objectives=promises,
+        measured=measures,
         episodes=episodes,
         windows=windows(probes, begin + effect.lower if effect else None, begin + back.upper if back else None),
         phases=_phases(history.records, begin),
         marks=found,
         checks=tuple(_check(record) for record in history.records if isinstance(record, CheckFinished)),
-        faults=_faults(plan) if plan else {},
+        faults=_faults(plan) if isinstance(plan, Plan) else {},
         versions=dict(sorted(started.versions.items())) if started else {},
     )
 

@@ -7,7 +7,7 @@ from drill_runner.evaluate import pool
 from drill_runner.evaluate.history import History
 from drill_runner.evaluate.outages import probes_of, start_of
 from drill_runner.model.base import Interval
-from drill_runner.model.plan import Phase
+from drill_runner.model.plan import Phase, Plan, Watch
 from drill_runner.model.record import Detected, EffectShown, PhaseStarted, PlaybookStarted, Whole
 from drill_runner.model.result import Episode, Mark
 from drill_runner.model.sample import Outcome, ProbeSample
@@ -67,7 +67,7 @@ class _Marker:
 
     def marks(self) -> tuple[Mark, ...]:
         restored, back = self._restored(), self._replica_back()
-        findings: tuple[tuple[MarkName, Finding], ...] = (
+        of_a_drill: tuple[tuple[MarkName, Finding], ...] = (
             ("effect", self._took_hold()),
             ("first_failure", self._first_failure()),
             ("detected", self._detected()),
@@ -76,6 +76,11 @@ class _Marker:
             ("replica_back", back),
             ("whole", self._whole(restored[0], back[0])),
         )
+        of_clients: tuple[tuple[MarkName, Finding], ...] = (
+            ("first_failure", self._first_failure()),
+            ("restored", restored),
+        )
+        findings = of_clients if isinstance(self._history.plan, Watch) else of_a_drill
         effect = self._shift(self._effect)
         return tuple(
             Mark(name=name, instant=at, since_effect=at.since(effect) if at and effect else None, evidence=evidence)
@@ -119,7 +124,7 @@ class _Marker:
 
     def _recovery_started(self) -> Finding:
         plan = self._history.plan
-        if plan is None or plan.drill.recovery.playbook is None:
+        if not isinstance(plan, Plan) or plan.drill.recovery.playbook is None:
             return None, "recovery is automatic: nothing tells when it began"
         for record in self._history.records:
             if isinstance(record, PlaybookStarted) and record.phase is Phase.RECOVER:
@@ -147,7 +152,7 @@ class _Marker:
         """
         never = f"{_and(stayed)} was never seen to leave the load balancer's pool"
         plan, effect = self._history.plan, self._effect
-        if effect is None or plan is None or plan.drill.detection is not None:
+        if effect is None or not isinstance(plan, Plan) or plan.drill.detection is not None:
             return None, never
         answers = [self._first_answer(target, effect.upper) for target in stayed]
         known = [answer for answer in answers if answer is not None]

@@ -18,7 +18,7 @@ from drill_runner.evaluate.marks import instant
 from drill_runner.evaluate.objectives import holds
 from drill_runner.evaluate.trust import doubts
 from drill_runner.evaluate.wording import promise, span
-from drill_runner.model.plan import Phase
+from drill_runner.model.plan import Phase, Plan, Watch
 from drill_runner.model.record import (
     CheckFinished,
     EffectMissing,
@@ -49,8 +49,21 @@ def reasons(found: Findings) -> tuple[Reason, ...]:
         *_all(failed, (promise(one) for one in promises if one.met is False)),
         *_all(open_, (promise(one) for one in promises if one.met is None)),
     )
-    decided = ordered or (Reason(verdict=passed, text="the service recovered and every post-condition passed"),)
+    decided = ordered or (Reason(verdict=passed, text=_all_well(history)),)
     return (*decided, *_all(passed, (promise(one) for one in promises if one.met)))
+
+
+def is_sound(found: Findings) -> bool:
+    """Whether the numbers can be believed: the run took place as written, and its measuring can be trusted."""
+    history = found.history
+    doubted = (*_not_as_written(history), *_unsteady(found), *doubts(history, found.probes, found.counts))
+    return not doubted
+
+
+def _all_well(history: History) -> str:
+    if isinstance(history.plan, Watch):
+        return "the service was watched without a gap, and every promise was kept"
+    return "the service recovered and every post-condition passed"
 
 
 def _all(verdict: Verdict, texts: Iterator[str]) -> Iterator[Reason]:
@@ -68,6 +81,8 @@ def _not_as_written(history: History) -> Iterator[str]:
         return
     shown = {(record.lease, record.host) for record in history.records if isinstance(record, EffectShown)}
     why = {(one.lease, one.host): one.why for one in history.records if isinstance(one, EffectMissing)}
+    if isinstance(history.plan, Watch):
+        return
     for lease in history.plan.leases:
         for host in lease.targets:
             if (lease.id, host) not in shown:
@@ -83,7 +98,7 @@ def _unsteady(found: Findings) -> Iterator[str]:
             yield f"no steady state at the start: {record.problem}"
         if isinstance(record, CheckFinished) and record.phase is Phase.STEADY_STATE and record.outcome != "passed":
             yield f"no steady state at the start: {_check(record)}"
-    if effect is None or history.plan is None:
+    if effect is None or not isinstance(history.plan, Plan):
         return
     began = [one.at for one in history.records if isinstance(one, PhaseStarted) and one.phase is Phase.INJECT]
     until = min([*began, found.begin + effect.lower])
@@ -118,7 +133,7 @@ def _came_to_its_end(history: History) -> bool:
 
 
 def _detection(history: History, marks: Sequence[Mark]) -> Iterator[Reason]:
-    detection = history.plan.drill.detection if history.plan else None
+    detection = history.plan.drill.detection if isinstance(history.plan, Plan) else None
     if detection is None or instant(marks, "effect") is None or not _came_to_its_end(history):
         return
     mark = next(mark for mark in marks if mark.name == "detected")
@@ -136,7 +151,7 @@ def _detection(history: History, marks: Sequence[Mark]) -> Iterator[Reason]:
 
 def _unchecked(history: History) -> Iterator[str]:
     """Checks that say nothing: broken, or never run."""
-    if history.plan is None:
+    if not isinstance(history.plan, Plan):
         return
     drill = history.plan.drill
     checks = [record for record in history.records if isinstance(record, CheckFinished)]

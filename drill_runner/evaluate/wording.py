@@ -25,6 +25,8 @@ def promise(objective: ObjectiveResult) -> str:
     unit, digits = _UNIT[objective.unit], {"s": 2, "ms": 0, "requests": 0, "share": 5}[objective.unit]
     bound = "at least" if objective.name == "availability" else "at most"
     said = f"promised {bound} {objective.objective:g}{unit}"
+    if objective.actual is None and objective.met is False:
+        return f"the service was still bad when the watch ended, and had been for longer than promised: {said}"
     if objective.actual is None:
         return (
             f"{_WHAT[objective.name]} an unknown time, {said}"

@@ -1,13 +1,14 @@
 """What a run will do, decided in full before it touches anything."""
 
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import Field
 
-from drill_runner.model.base import RUN_VERSION, PositiveSeconds, data
-from drill_runner.model.drill import Drill
+from drill_runner.model.base import RUN_VERSION, Name, PositiveSeconds, data
+from drill_runner.model.drill import Drill, Objectives, ProbePlan
 from drill_runner.model.fault import Fault, Scalar
-from drill_runner.model.inventory import Inventory
+from drill_runner.model.inventory import Endpoint, Inventory
 
 
 class Phase(StrEnum):
@@ -61,3 +62,65 @@ class Plan:
     def targets(self) -> tuple[str, ...]:
         """Every host that a fault touches, once each."""
         return tuple(dict.fromkeys(name for lease in self.leases for name in lease.targets))
+
+    @property
+    def name(self) -> str:
+        """What results of the same kind are kept under."""
+        return self.drill.name
+
+    @property
+    def summary(self) -> str:
+        """What it is for, in one sentence."""
+        return self.drill.summary
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The service that is watched."""
+        return self.inventory.endpoint
+
+    @property
+    def probe(self) -> ProbePlan:
+        """How it is watched."""
+        return self.drill.probe
+
+    @property
+    def objectives(self) -> Objectives:
+        """What was promised."""
+        return self.drill.objectives
+
+
+@data
+class Watch:
+    """The client's place without a drill: nothing is broken, nothing is expected but good answers."""
+
+    kind: Literal["watch"]
+    """Tells it from a drill's plan in `plan.json`."""
+    version: int = Field(default=RUN_VERSION, ge=1)
+    run_id: str = Field(pattern=r"^[0-9]{8}T[0-9]{6}Z-[a-z0-9_]+$")
+    name: Name = "watch"
+    endpoint: Endpoint
+    probe: ProbePlan = Field(default_factory=ProbePlan)
+    objectives: Objectives = Field(default_factory=lambda: Objectives(failed_requests=0))
+    """Where nothing is promised, nobody may notice anything: no failed request."""
+    seconds: PositiveSeconds | None = None
+    """How long; None: until somebody ends it."""
+
+    def __post_init__(self) -> None:
+        """Refuse promises about a fault: there is none."""
+        for name in ("replica_rto_s", "detect_s"):
+            if getattr(self.objectives, name) is not None:
+                raise ValueError(f"objectives.{name}: only a drill knows when its fault took hold")
+
+    @property
+    def summary(self) -> str:
+        """What it is for, in one sentence."""
+        return f"{self.endpoint.model} at {self.endpoint.url}, watched from a client's place; nothing was broken."
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """No host is touched."""
+        return ()
+
+
+AnyPlan = Plan | Watch
+"""What `plan.json` may hold."""

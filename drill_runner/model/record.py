@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from drill_runner.model.base import RUN_VERSION, Instant, Interval, data
+from drill_runner.model.base import RUN_VERSION, Instant, Interval, Seconds, data
 from drill_runner.model.plan import Phase
 
 
@@ -115,6 +115,27 @@ class CheckFinished:
 
 
 @data
+class Delay:
+    """How long to wait before the fault, drawn at random, so that its phase against all periodic activity is too."""
+
+    seconds: Seconds
+    span_s: Seconds
+    """It was drawn evenly from nothing to this."""
+    seed: int
+    number: int = Field(ge=1)
+    """Which draw of the seed it is."""
+
+
+@data
+class DelayDrawn:
+    """Intent: steady state holds, and the fault waits so long."""
+
+    kind: Literal["delay_drawn"] = "delay_drawn"
+    at: Instant
+    delay: Delay
+
+
+@data
 class Whole:
     """Every target serves again and the client's place is good: the wait for recovery is over."""
 
@@ -153,6 +174,7 @@ Record = Annotated[
     | EffectMissing
     | Detected
     | CheckFinished
+    | DelayDrawn
     | Whole
     | Interrupted
     | RunEnded,

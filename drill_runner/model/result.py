@@ -43,6 +43,18 @@ class ObjectiveResult:
 
 
 @data
+class Measured:
+    """One quantity that runs can be compared by, whether or not anything was promised about it."""
+
+    name: str
+    unit: Literal["s", "ms", "requests", "share"]
+    actual: Interval | None
+    """The true value of this run is in it. None: could not be known."""
+    noise: Interval | None
+    """Where another run of the same service may lie by the chance of sampling alone; never narrower than `actual`."""
+
+
+@data
 class Episode:
     """One outage from the client's place. Instants count from the start of the observer."""
 
@@ -124,7 +136,10 @@ class Result:
     started_utc: str
     verdict: Verdict
     reasons: tuple[Reason, ...]
+    sound: bool | None = None
+    """The run took place as written and its measuring can be trusted, whatever it found. None: an older result."""
     objectives: tuple[ObjectiveResult, ...]
+    measured: tuple[Measured, ...] = ()
     episodes: tuple[Episode, ...]
     windows: tuple[Window, ...]
     phases: tuple[PhaseSpan, ...]

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from drill_runner.model.plan import Plan
+from drill_runner.model.plan import AnyPlan
 from drill_runner.model.result import Result
 from drill_runner.model.sample import Sample
 from drill_runner.report import html, junit
@@ -17,7 +17,9 @@ REPORT = "report.html"
 JUNIT = "junit.xml"
 
 
-def write_all(folder: Path, result: Result, samples: Sequence[Sample], plan: Plan | None, *, result_json: str) -> Path:
+def write_all(
+    folder: Path, result: Result, samples: Sequence[Sample], plan: AnyPlan | None, *, result_json: str
+) -> Path:
     """Write `result.json` (given as text), `report.html` and `junit.xml`; gives the HTML report's path.
 
     `plan` is None where it could not be read. `result.json` comes last: a folder that holds it holds the other two.

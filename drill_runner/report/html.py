@@ -9,19 +9,20 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from drill_runner.model.plan import Plan
+from drill_runner.model.plan import AnyPlan, Plan
 from drill_runner.model.result import Result
 from drill_runner.model.sample import Sample
 from drill_runner.report import timeline, wording
 
 
-def render(result: Result, samples: Sequence[Sample], plan: Plan | None) -> str:
+def render(result: Result, samples: Sequence[Sample], plan: AnyPlan | None) -> str:
     """The whole page; without a plan it says less of what was meant."""
     environment = _environment()
     scripts = _scripts(environment)
     return environment.get_template("report.html.j2").render(
         result=result,
         plan=plan,
+        drill=plan.drill if isinstance(plan, Plan) else None,
         words=wording,
         timeline=Markup(timeline.build(result, samples, plan).to_json()),  # noqa: S704 -- to_json escapes < > &
         style=_source(environment, "report.css"),

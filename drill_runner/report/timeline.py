@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from drill_runner.model.base import data
 from drill_runner.model.drill import ProbePlan
-from drill_runner.model.plan import Plan
+from drill_runner.model.plan import AnyPlan
 from drill_runner.model.result import Result
 from drill_runner.model.sample import ObserverStarted, Outcome, PoolSample, ProbeSample, Sample
 from drill_runner.report import wording
@@ -100,7 +100,7 @@ class Timeline:
 _TIMELINE = TypeAdapter(Timeline)
 
 
-def build(result: Result, samples: Sequence[Sample], plan: Plan | None) -> Timeline:
+def build(result: Result, samples: Sequence[Sample], plan: AnyPlan | None) -> Timeline:
     """The timeline of one run. Without an observer's first line there is nothing to count from, and it is empty."""
     started = next((sample.at for sample in samples if isinstance(sample, ObserverStarted)), None)
     effect = next((mark.instant.upper for mark in result.marks if mark.name == "effect" and mark.instant), None)
@@ -111,7 +111,7 @@ def build(result: Result, samples: Sequence[Sample], plan: Plan | None) -> Timel
     last = max((*(probe.end for probe in probes), *(pool.answered for pool in pools)), default=origin) - origin
     phases = tuple(_phases(result, zero, last))
     bands = tuple(_bands(pools, origin, last))
-    asked = plan.drill.probe if plan else ProbePlan()
+    asked = plan.probe if plan else ProbePlan()
     return Timeline(
         zero="start" if effect is None else "effect",
         start_s=_tidy(min((-zero, *(phase.start_s for phase in phases)))),
