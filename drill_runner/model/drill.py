@@ -54,6 +54,10 @@ class Objectives:
     """Share of client probes answered rightly and in time, over the whole drill."""
     ttft_p99_ms: Annotated[float, Field(gt=0)] | None = None
     """99th percentile of the time to first token over the whole drill, in milliseconds."""
+    itl_p99_ms: Annotated[float, Field(gt=0)] | None = None
+    """99th percentile of the time between two tokens of a stream over the whole drill, in milliseconds."""
+    goodput_min: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Share of streams that came whole, right and within the service level, over the whole drill."""
 
 
 @data
@@ -75,6 +79,11 @@ class ProbePlan:
     """A right answer later than this is too slow to be good."""
     good_in_a_row: int = Field(default=10, ge=1)
     """So many good probes after each other end an outage."""
+    stream_rate_hz: float = Field(default=0.5, ge=0, le=20)
+    """Longer, streamed requests beside the probes; 0: none. Each occupies an engine for as long as its tokens take."""
+    stream_tokens: int = Field(default=32, ge=2, le=4096)
+    stream_timeout_s: PositiveSeconds = 10.0
+    """For all of a stream, from when it is due."""
 
 
 @data

@@ -34,6 +34,11 @@ class ObserverStarted:
     rate_hz: float
     timeout_s: float
     ttft_slo_ms: float
+    stream_rate_hz: float = 0.0
+    """Streams a second; 0 where none were sent."""
+    stream_tokens: int = 0
+    """Tokens that each stream asks for."""
+    stream_timeout_s: float = 0.0
     url: str
     model: str
 
@@ -56,10 +61,38 @@ class ProbeSample:
     """HTTP status, if one came."""
     replica: str | None = None
     """Who answered, as the load balancer says."""
+    retries: int | None = None
+    """How often the load balancer had sent it again, as it says itself; None: it does not say."""
     answer: str | None = None
     """The text that came instead of the golden one; kept for wrong answers only."""
     error: str | None = None
     """One line for a person; carries no secret."""
+
+
+@data
+class StreamSample:
+    """One scheduled request for many tokens, streamed: what becomes of an answer that takes its time."""
+
+    kind: Literal["stream"] = "stream"
+    seq: int = Field(ge=0)
+    """0, 1, 2 … in the order of the streams' own schedule."""
+    due: Instant
+    sent: Instant | None
+    """None: never sent."""
+    first_token: Instant | None
+    gaps_ms: tuple[float, ...] = ()
+    """Between the arrivals of one token and the next, in milliseconds; with `first_token` they give the instants."""
+    tokens: int = Field(ge=0)
+    """Events with text that came; the engines here send an event for each token."""
+    end: Instant
+    outcome: Outcome
+    """Wrong: it does not begin with the golden answer. The rest of it is nobody's golden answer."""
+    status: int | None = None
+    replica: str | None = None
+    retries: int | None = None
+    answer: str | None = None
+    """How a wrong one began."""
+    error: str | None = None
 
 
 @data
@@ -94,8 +127,11 @@ class ObserverStopped:
     at: Instant
     scheduled: int = Field(ge=0)
     """How many probes were scheduled: so many `probe` lines there must be."""
+    streams_scheduled: int = Field(default=0, ge=0)
+    """The same of `stream` lines."""
 
 
 Sample = Annotated[
-    ObserverStarted | ProbeSample | PoolSample | ClockSample | ObserverStopped, Field(discriminator="kind")
+    ObserverStarted | ProbeSample | StreamSample | PoolSample | ClockSample | ObserverStopped,
+    Field(discriminator="kind"),
 ]

@@ -26,6 +26,16 @@ class ObserverConfig:
     timeout_s: PositiveSeconds = 5.0
     """Counted from the instant at which the request is due, and hard: connecting and a stalled body are inside it."""
     ttft_slo_ms: float = Field(default=2000.0, gt=0)
+    stream_rate_hz: float = Field(default=0.5, ge=0, le=20)
+    """Longer, streamed requests beside the probes; 0: none."""
+    stream_tokens: int = Field(default=32, ge=2, le=4096)
+    stream_timeout_s: PositiveSeconds = 10.0
+    """As `timeout_s`, for a stream."""
+
+    @property
+    def longest_s(self) -> float:
+        """How long a request may be open."""
+        return max(self.timeout_s, self.stream_timeout_s) if self.stream_rate_hz else self.timeout_s
 
 
 @data

@@ -34,6 +34,9 @@ def config_for(endpoint: Endpoint, probe: ProbePlan) -> ObserverConfig:
         rate_hz=probe.rate_hz,
         timeout_s=probe.timeout_s,
         ttft_slo_ms=probe.ttft_slo_ms,
+        stream_rate_hz=probe.stream_rate_hz,
+        stream_tokens=probe.stream_tokens,
+        stream_timeout_s=probe.stream_timeout_s,
     )
 
 
@@ -98,7 +101,7 @@ class Observer:
         self.problem = self.problem or self._death()
         process.terminate()
         try:
-            process.wait(self._config.timeout_s + STOP_SPARE_S)
+            process.wait(self._config.longest_s + STOP_SPARE_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

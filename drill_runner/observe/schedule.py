@@ -1,14 +1,26 @@
-"""The open loop: probe i is due at start + i / rate, whatever came back and however late this process woke."""
+"""The open loop: request i is due at start + i / rate, whatever came back and however late this process woke.
+
+There are two schedules, of probes and of longer streams, and neither waits for the other.
+"""
 
 import asyncio
 import math
 import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
 import aiohttp
 
-from drill_runner.model.sample import ClockSample, ObserverStarted, ObserverStopped, Outcome, ProbeSample
+from drill_runner.model.sample import (
+    ClockSample,
+    ObserverStarted,
+    ObserverStopped,
+    Outcome,
+    ProbeSample,
+    StreamSample,
+)
 from drill_runner.observe import pool
 from drill_runner.observe.config import ObserverConfig, Prompt
 from drill_runner.observe.probe import Prober
@@ -20,8 +32,31 @@ SPARE_REQUESTS = 8
 
 
 def open_limit(config: ObserverConfig) -> int:
-    """Most requests that can be open together: each ends by its due instant plus the timeout, so no more fit."""
-    return math.ceil(config.rate_hz * config.timeout_s) + SPARE_REQUESTS
+    """Most requests that can be open together."""
+    return sum(_limit(*lane) for lane in ((config.rate_hz, config.timeout_s), _stream_lane(config)))
+
+
+def _stream_lane(config: ObserverConfig) -> tuple[float, float]:
+    return config.stream_rate_hz, config.stream_timeout_s
+
+
+def _limit(rate_hz: float, timeout_s: float) -> int:
+    """Each ends by its due instant plus the timeout, so no more fit."""
+    return math.ceil(rate_hz * timeout_s) + SPARE_REQUESTS
+
+
+@dataclass
+class _Lane:
+    """One schedule and what became of it so far."""
+
+    period: float
+    start: float
+    limit: int
+    ask: Callable[[int, float], Awaitable[ProbeSample | StreamSample]]
+    blank: Callable[[int, float, str], ProbeSample | StreamSample]
+    """The sample of a request that was not sent, and why."""
+    scheduled: int = 0
+    open: set[asyncio.Task[None]] = field(default_factory=set)
 
 
 class Watch:
@@ -32,20 +67,19 @@ class Watch:
         self._config = config
         self._prompts = prompts
         self._writer = writer
-        self._open: set[asyncio.Task[None]] = set()
-        self._scheduled = 0
+        self._lanes: list[_Lane] = []
         self._late_s = 0.0
         self._stop = asyncio.Event()
 
     def stop(self) -> None:
         """Schedule nothing more and wait for what is open; called again, do not even wait."""
         if self._stop.is_set():
-            for request in self._open:
+            for request in [request for lane in self._lanes for request in lane.open]:
                 request.cancel()
         self._stop.set()
 
     async def run(self, session: aiohttp.ClientSession, seconds: float | None = None) -> None:
-        """Watch until told to stop, or for `seconds`. Every scheduled probe has its line when this returns."""
+        """Watch until told to stop, or for `seconds`. Every scheduled request has its line when this returns."""
         config = self._config
         now = time.monotonic()
         self._writer.write(
@@ -55,61 +89,74 @@ class Watch:
                 rate_hz=config.rate_hz,
                 timeout_s=config.timeout_s,
                 ttft_slo_ms=config.ttft_slo_ms,
+                stream_rate_hz=config.stream_rate_hz,
+                stream_tokens=config.stream_tokens,
+                stream_timeout_s=config.stream_timeout_s,
                 url=config.url,
                 model=config.model,
             )
         )
-        prober = Prober(config, self._prompts, session)
+        probes, streams = self._plan(Prober(config, self._prompts, session), now + FIRST_DUE_IN_S)
+        self._lanes = [probes, streams] if config.stream_rate_hz else [probes]
+        until = math.inf if seconds is None else now + FIRST_DUE_IN_S + seconds
         async with asyncio.TaskGroup() as group:
             beside = [group.create_task(self._check_clock())]
             if config.pool_stats_url and config.pool_backend:
                 beside.append(group.create_task(self._ask_pool(session, config.pool_stats_url, config.pool_backend)))
-            await self._send(group, prober, now + FIRST_DUE_IN_S, seconds)
-            if self._open:
-                await asyncio.wait(self._open)
+            await asyncio.wait([group.create_task(self._send(group, lane, until)) for lane in self._lanes])
+            if left := [request for lane in self._lanes for request in lane.open]:
+                await asyncio.wait(left)
             for task in beside:
                 task.cancel()
-        self._writer.write(ObserverStopped(at=time.monotonic(), scheduled=self._scheduled))
+        stopped = ObserverStopped(at=time.monotonic(), scheduled=probes.scheduled, streams_scheduled=streams.scheduled)
+        self._writer.write(stopped)
 
-    async def _send(self, group: asyncio.TaskGroup, prober: Prober, start: float, seconds: float | None) -> None:
-        period = 1 / self._config.rate_hz
-        limit = open_limit(self._config)
+    def _plan(self, prober: Prober, start: float) -> tuple[_Lane, _Lane]:
+        config = self._config
+        period = 1 / config.rate_hz
+        stream_hz, stream_timeout_s = _stream_lane(config)
+        return (
+            _Lane(period, start, _limit(config.rate_hz, config.timeout_s), prober.probe, _no_probe),
+            # Half a period after a probe, so that the two never ask at the same instant.
+            _Lane(
+                1 / stream_hz if stream_hz else math.inf,
+                start + period / 2,
+                _limit(stream_hz, stream_timeout_s),
+                prober.stream,
+                _no_stream,
+            ),
+        )
+
+    async def _send(self, group: asyncio.TaskGroup, lane: _Lane, until: float) -> None:
         stopping = group.create_task(self._stop.wait())
         seq = 0
-        while seconds is None or seq * period < seconds:
-            due = start + seq * period
+        while (due := lane.start + seq * lane.period) < until:
             await asyncio.wait({stopping}, timeout=max(0.0, due - time.monotonic()))
             if self._stop.is_set():
                 break
             late_s = time.monotonic() - due
             self._late_s = max(self._late_s, late_s)
-            self._scheduled = seq + 1
+            lane.scheduled = seq + 1
             # Sent late it still tells about the instant at which it was sent. A whole period late, that is the next
-            # probe's to tell, and a burst of overdue requests would be a load that nobody asked for.
-            if late_s >= period:
-                self._not_sent(seq, due, f"woke {late_s * 1000:.0f} ms late")
-            elif len(self._open) >= limit:
-                self._not_sent(seq, due, f"{len(self._open)} requests are open already")
+            # one's to tell, and a burst of overdue requests would be a load that nobody asked for.
+            if late_s >= lane.period:
+                self._writer.write(lane.blank(seq, due, f"woke {late_s * 1000:.0f} ms late"))
+            elif len(lane.open) >= lane.limit:
+                self._writer.write(lane.blank(seq, due, f"{len(lane.open)} requests are open already"))
             else:
-                request = group.create_task(self._probe(prober, seq, due))
-                self._open.add(request)
-                request.add_done_callback(partial(self._ended, seq, due))
+                request = group.create_task(self._request(lane, seq, due))
+                lane.open.add(request)
+                request.add_done_callback(partial(self._ended, lane, seq, due))
             seq += 1
         stopping.cancel()
 
-    async def _probe(self, prober: Prober, seq: int, due: float) -> None:
-        self._writer.write(await prober.probe(seq, due))
+    async def _request(self, lane: _Lane, seq: int, due: float) -> None:
+        self._writer.write(await lane.ask(seq, due))
 
-    def _ended(self, seq: int, due: float, request: asyncio.Task[None]) -> None:
-        self._open.discard(request)
+    def _ended(self, lane: _Lane, seq: int, due: float, request: asyncio.Task[None]) -> None:
+        lane.open.discard(request)
         if request.cancelled():  # before its first step, so that it could not account for itself
-            self._not_sent(seq, due, "the observer was stopped before the request was sent")
-
-    def _not_sent(self, seq: int, due: float, why: str) -> None:
-        now = time.monotonic()
-        self._writer.write(
-            ProbeSample(seq=seq, due=due, sent=None, first_token=None, end=now, outcome=Outcome.NOT_SENT, error=why)
-        )
+            self._writer.write(lane.blank(seq, due, "the observer was stopped before the request was sent"))
 
     async def _ask_pool(self, session: aiohttp.ClientSession, url: str, backend: str) -> None:
         while True:
@@ -134,3 +181,15 @@ def _utc_less_monotonic() -> float:
     before = time.monotonic()
     utc = time.time()
     return utc - (before + time.monotonic()) / 2
+
+
+def _no_probe(seq: int, due: float, why: str) -> ProbeSample:
+    end = time.monotonic()
+    return ProbeSample(seq=seq, due=due, sent=None, first_token=None, end=end, outcome=Outcome.NOT_SENT, error=why)
+
+
+def _no_stream(seq: int, due: float, why: str) -> StreamSample:
+    end = time.monotonic()
+    return StreamSample(
+        seq=seq, due=due, sent=None, first_token=None, tokens=0, end=end, outcome=Outcome.NOT_SENT, error=why
+    )

@@ -11,13 +11,15 @@ class NotAnEventError(ValueError):
 
 
 class Answer:
-    """Grows with every piece of the body; knows its text, when it began and whether it is whole."""
+    """Grows with every piece of the body; knows its text, when each token came and whether it is whole."""
 
     def __init__(self) -> None:
         """Nothing has come yet."""
         self.text = ""
         self.first_token: float | None = None
         self.done = False
+        self.arrivals: list[float] = []
+        """When each event with text came."""
         self._pending = b""
 
     def feed(self, piece: bytes, at: float) -> None:
@@ -39,8 +41,9 @@ class Answer:
             self.first_token = at if self.first_token is None else self.first_token
             return
         text = _text(payload)
-        if text and self.first_token is None:
-            self.first_token = at
+        if text:
+            self.arrivals.append(at)
+            self.first_token = self.arrivals[0]
         self.text += text
 
 

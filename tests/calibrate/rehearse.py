@@ -10,7 +10,7 @@ from pathlib import Path
 
 from drill_runner.evaluate.outages import outages, start_of
 from drill_runner.model.result import Episode
-from drill_runner.model.sample import ObserverStopped, Outcome, ProbeSample, Sample
+from drill_runner.model.sample import ObserverStopped, Outcome, ProbeSample, Sample, StreamSample
 from drill_runner.observe.config import ObserverConfig
 from drill_runner.observe.process import Observer
 from tests.calibrate.script import Outage
@@ -60,16 +60,27 @@ class Rehearsal:
 
     @property
     def accounted(self) -> float:
-        """Share of the scheduled probes that have exactly one line."""
-        scheduled = sum(sample.scheduled for sample in self.samples if isinstance(sample, ObserverStopped))
-        seqs = [probe.seq for probe in self.probes]
-        once = len(set(seqs)) if len(set(seqs)) == len(seqs) else 0
+        """Share of the scheduled probes and streams that have exactly one line."""
+        stopped = [sample for sample in self.samples if isinstance(sample, ObserverStopped)]
+        scheduled = sum(sample.scheduled + sample.streams_scheduled for sample in stopped)
+        once = _once(self.probes) + _once(self.streams)
         return once / scheduled if scheduled else 0.0
+
+    @property
+    def streams(self) -> tuple[StreamSample, ...]:
+        """Every stream's line."""
+        return tuple(sample for sample in self.samples if isinstance(sample, StreamSample))
 
     @property
     def not_sent(self) -> int:
         """Probes for which the observer woke too late."""
         return sum(probe.outcome is Outcome.NOT_SENT for probe in self.probes)
+
+
+def _once(requests: Sequence[ProbeSample | StreamSample]) -> int:
+    """How many there are; none if any is there twice."""
+    seqs = {request.seq for request in requests}
+    return len(seqs) if len(seqs) == len(requests) else 0
 
 
 async def rehearse(script: Sequence[Outage], folder: Path) -> Rehearsal:

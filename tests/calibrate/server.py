@@ -12,6 +12,8 @@ from enum import StrEnum
 ANSWER = " Paris"
 LATENCY_S = 0.001
 """How long a request takes when all is well. It is part of the bounds' width: see docs/measuring.md."""
+TOKEN_S = 0.005
+"""Between two tokens of a longer answer."""
 SLOW_S = 0.4
 """How long it takes when the trouble is `slow`: more than the calibration's service level, less than its timeout."""
 STATS = "# pxname,svname,status\nllm,FRONTEND,OPEN\nllm,gpu1,UP\nllm,gpu2,UP\nllm,BACKEND,UP\n"
@@ -47,8 +49,8 @@ class ScriptedServer:
         self._open: set[asyncio.StreamWriter] = set()
         self._listener: asyncio.Server | None = None
         self.port = 0
-        self.last_request = b""
-        """Head and body of the last request for tokens."""
+        self.requests: dict[int, bytes] = {}
+        """Head and body of the last request, by the number of tokens that it asked for."""
 
     async def __aenter__(self) -> "ScriptedServer":
         await self._listen()
@@ -92,15 +94,19 @@ class ScriptedServer:
             if head.startswith(b"GET"):
                 writer.write(_response(200, "text/csv", STATS.encode()))
             else:
-                self.last_request = head + await reader.readexactly(_length(head))
+                body = await reader.readexactly(_length(head))
+                tokens = json.loads(body)["max_tokens"]
+                self.requests[tokens] = head + body
                 await asyncio.sleep(LATENCY_S)
-                async for part in self._answer(reader, writer):
+                async for part in self._answer(reader, writer, tokens):
                     writer.write(part)
             await writer.drain()
         self._open.discard(writer)
         writer.close()
 
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> AsyncIterator[bytes]:
+    async def _answer(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, tokens: int
+    ) -> AsyncIterator[bytes]:
         trouble = self._trouble
         if trouble in (Trouble.RESET, Trouble.DROP):
             _cut(writer, reset=trouble is Trouble.RESET)
@@ -116,11 +122,19 @@ class ScriptedServer:
             if trouble is Trouble.SLOW:
                 await asyncio.sleep(SLOW_S)
             text = " Rome" if trouble is Trouble.WRONG else ANSWER
-            yield _HEAD + _chunk(_event(text)) + _chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n"
+            yield _HEAD + _chunk(_event(text))
+            for number in range(1, tokens):
+                await asyncio.sleep(TOKEN_S)
+                if self._trouble is Trouble.LOST:
+                    await reader.read()
+                elif self._trouble is Trouble.HELD:
+                    await self._over.wait()
+                yield _chunk(_event(f" {number}"))
+            yield _chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n"
 
 
 _HEAD = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nx-served-by: scripted\r\n"
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nx-served-by: scripted\r\nx-retries: 0\r\n"
     b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
 )
 

@@ -15,7 +15,15 @@ from pathlib import Path
 import pytest
 
 from drill_runner.errors import UsageError
-from drill_runner.model.sample import ObserverStarted, ObserverStopped, Outcome, PoolSample, ProbeSample, Sample
+from drill_runner.model.sample import (
+    ObserverStarted,
+    ObserverStopped,
+    Outcome,
+    PoolSample,
+    ProbeSample,
+    Sample,
+    StreamSample,
+)
 from drill_runner.observe.config import CONFIG, ObserverConfig, read_key, read_prompts
 from drill_runner.observe.process import Observer, ObserverDiedError
 from drill_runner.observe.writer import SAMPLE
@@ -25,6 +33,8 @@ from tests.calibrate.server import ANSWER, ScriptedServer, Trouble
 
 DEADLINE_S = 20.0
 RATE_HZ = 40.0
+STREAM_HZ = 5.0
+TOKENS = 8
 SECRET = "sk-not-to-be-seen"
 
 
@@ -50,6 +60,10 @@ class Bench:
         return [sample for sample in self.samples if isinstance(sample, ProbeSample)]
 
     @property
+    def streams(self) -> list[StreamSample]:
+        return [sample for sample in self.samples if isinstance(sample, StreamSample)]
+
+    @property
     def pid(self) -> int:
         process = self.observer._process
         assert process is not None
@@ -67,6 +81,10 @@ class Bench:
         wanted = len(self.probes) + count
         await self.until(lambda: len(self.probes) >= wanted)
 
+    async def until_more_streams(self, count: int) -> None:
+        wanted = len(self.streams) + count
+        await self.until(lambda: len(self.streams) >= wanted)
+
     async def stop(self) -> None:
         await asyncio.to_thread(self.observer.stop)
         self.samples += self.observer.poll()
@@ -78,6 +96,7 @@ class Bench:
         last = self.samples[-1]
         assert isinstance(last, ObserverStopped)
         assert sorted(probe.seq for probe in self.probes) == list(range(last.scheduled))
+        assert sorted(stream.seq for stream in self.streams) == list(range(last.streams_scheduled))
 
 
 def config(server: ScriptedServer, folder: Path, **changes: object) -> ObserverConfig:
@@ -95,6 +114,9 @@ def config(server: ScriptedServer, folder: Path, **changes: object) -> ObserverC
         "rate_hz": RATE_HZ,
         "timeout_s": 1.0,
         "ttft_slo_ms": 300.0,
+        "stream_rate_hz": STREAM_HZ,
+        "stream_tokens": TOKENS,
+        "stream_timeout_s": 1.0,
     }
     return CONFIG.validate_python({**told, **changes})
 
@@ -120,7 +142,8 @@ def test_good_answers_who_gave_them_and_the_pool(tmp_path: Path):
     async def do(bench: Bench) -> None:
         await bench.until_more(20)
         await bench.until(lambda: any(isinstance(sample, PoolSample) for sample in bench.samples))
-        request = bench.server.last_request
+        await bench.until(lambda: bool(bench.streams))
+        request = bench.server.requests[1]
         assert b"\r\nauthorization: bearer " + SECRET.encode() + b"\r\n" in request.replace(
             b"Authorization: Bearer", b"authorization: bearer"
         )
@@ -131,6 +154,8 @@ def test_good_answers_who_gave_them_and_the_pool(tmp_path: Path):
             "temperature": 0,
             "stream": True,
         }
+        longer = json.loads(bench.server.requests[TOKENS].partition(b"\r\n\r\n")[2])
+        assert (longer["prompt"], longer["max_tokens"], longer["temperature"]) == ("?", TOKENS, 0)
         await bench.stop()
 
     bench = on_a_bench(tmp_path, do)
@@ -138,12 +163,80 @@ def test_good_answers_who_gave_them_and_the_pool(tmp_path: Path):
     assert isinstance(bench.samples[0], ObserverStarted)
     good = [probe for probe in bench.probes if probe.outcome is Outcome.OK]
     assert len(good) >= 15
-    assert {(probe.status, probe.replica, probe.answer) for probe in good} == {(200, "scripted", None)}
+    assert {(one.status, one.replica, one.answer, one.retries) for one in good} == {(200, "scripted", None, 0)}
     dues = sorted(probe.due for probe in bench.probes)
     assert all(later - earlier == pytest.approx(1 / RATE_HZ) for earlier, later in pairwise(dues))
     pool = [sample.servers for sample in bench.samples if isinstance(sample, PoolSample) and not sample.error]
     assert {"gpu1": "UP", "gpu2": "UP"} in pool
     assert bench.observer.problem is None
+
+
+def test_a_stream_tells_when_every_token_came_and_does_not_move_the_probes(tmp_path: Path):
+    async def do(bench: Bench) -> None:
+        await bench.until(lambda: len(bench.streams) >= 4)
+        await bench.stop()
+
+    bench = on_a_bench(tmp_path, do)
+    bench.assert_accounted()
+    good = [stream for stream in bench.streams if stream.outcome is Outcome.OK]
+    assert len(good) >= 2
+    for stream in good:
+        assert (stream.tokens, len(stream.gaps_ms), stream.replica, stream.retries) == (
+            TOKENS,
+            TOKENS - 1,
+            "scripted",
+            0,
+        )
+        assert stream.first_token is not None
+        last = stream.first_token + sum(stream.gaps_ms) / 1000
+        assert stream.due < stream.first_token < last <= stream.end + 1e-3
+    start = min(probe.due for probe in bench.probes)
+    assert sorted(probe.due - start for probe in bench.probes) == pytest.approx(
+        [seq / RATE_HZ for seq in range(len(bench.probes))]
+    )
+    assert sorted(stream.due - start for stream in bench.streams) == pytest.approx(
+        [0.5 / RATE_HZ + seq / STREAM_HZ for seq in range(len(bench.streams))]
+    )
+
+
+@pytest.mark.parametrize(
+    ("trouble", "outcome"),
+    [(Trouble.RESET, Outcome.TRUNCATED), (Trouble.DROP, Outcome.TRUNCATED), (Trouble.LOST, Outcome.TIMEOUT)],
+)
+def test_what_becomes_of_a_stream_that_had_begun(tmp_path: Path, trouble: Trouble, outcome: Outcome):
+    async def do(bench: Bench) -> None:
+        deadline = time.monotonic() + DEADLINE_S
+        while not any(outcome is one.outcome and 0 < one.tokens < TOKENS for one in bench.streams):
+            assert time.monotonic() < deadline
+            seen = len(bench.streams)
+            await bench.until_more_streams(1)
+            await asyncio.sleep(1 / STREAM_HZ - 0.02 * (1 + seen % 3))  # into the next one, sooner or later
+            await bench.server.begin(trouble)
+            await bench.until_more(10)
+            await bench.server.end()
+        await bench.stop()
+
+    bench = on_a_bench(tmp_path, do)
+    bench.assert_accounted()
+    begun = next(one for one in bench.streams if one.outcome is outcome and 0 < one.tokens < TOKENS)
+    assert begun.first_token is not None
+    assert len(begun.gaps_ms) == begun.tokens - 1
+
+
+def test_no_streams_where_none_are_wanted(tmp_path: Path):
+    told = tmp_path / "observer.json"
+    told.write_text(json.dumps({"url": "http://127.0.0.1:1", "model": "m", "stream_rate_hz": 0}))
+    out = tmp_path / "s"
+    subprocess.run(command(told, out, "--seconds", "0.2"), stdin=subprocess.DEVNULL, timeout=DEADLINE_S, check=True)
+    lines = [SAMPLE.validate_json(line) for line in out.read_bytes().splitlines()]
+    assert not any(isinstance(line, StreamSample) for line in lines)
+    assert isinstance(lines[-1], ObserverStopped)
+    assert (lines[-1].scheduled, lines[-1].streams_scheduled) == (4, 0)
+
+
+def test_samples_written_before_there_were_streams_are_read():
+    old = b'{"kind": "observer_stopped", "at": 1.0, "scheduled": 3}'
+    assert SAMPLE.validate_json(old) == ObserverStopped(at=1.0, scheduled=3, streams_scheduled=0)
 
 
 def test_the_key_is_in_nothing_that_others_can_read(tmp_path: Path):
@@ -175,14 +268,16 @@ def test_every_trouble_has_its_outcome(tmp_path: Path, trouble: Trouble, outcome
         await bench.until_more(5)
         await bench.server.begin(trouble)
         await bench.until(lambda: sum(probe.outcome is outcome for probe in bench.probes) >= 5)
+        await bench.until(lambda: any(stream.outcome is outcome for stream in bench.streams))
         await bench.server.end()
         await bench.stop()
 
     bench = on_a_bench(tmp_path, do)
     bench.assert_accounted()
-    failed = [probe for probe in bench.probes if probe.outcome is outcome]
+    seen: list[ProbeSample | StreamSample] = [*bench.probes, *bench.streams]
+    failed = [one for one in seen if one.outcome is outcome]
     if outcome is Outcome.WRONG_ANSWER:
-        assert {probe.answer for probe in failed} == {" Rome"}
+        assert {one.answer for one in failed} == {" Rome", " Rome 1 2 3 4 5 6 7"}
     else:
         assert all(probe.error and "\n" not in probe.error for probe in failed)
     if outcome is Outcome.TIMEOUT:
