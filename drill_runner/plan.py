@@ -1,6 +1,7 @@
 """A drill bound to an inventory: what will be done, or why it must not be. Pure."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from drill_runner.errors import UsageError
@@ -53,6 +54,15 @@ def make_plan(
     return Plan(run_id=run_id, drill=drill, inventory=inventory, leases=leases, steps=tuple(_steps(drill, leases)))
 
 
+def again(plan: Plan, run_id: str) -> Plan:
+    """The same plan for another run, whose leases are its own."""
+    leases = tuple(
+        replace(lease, id=lease_id(run_id, lease.fault.name, number))
+        for number, lease in enumerate(plan.leases, start=1)
+    )
+    return replace(plan, run_id=run_id, leases=leases)
+
+
 def _leases(
     drill: Drill, faults: Mapping[str, Fault], targets_by_pattern: Mapping[str, tuple[str, ...]], run_id: str
 ) -> Iterator[Lease]:
@@ -102,8 +112,8 @@ def _check_limits(where: str, drill: Drill, leases: tuple[Lease, ...]) -> None:
         needed = until_recovered_s(drill, lease.fault)
         if lease.limit_s < needed:
             raise UsageError(
-                f"{where}: faults[{index}].time_limit_s: {lease.limit_s:g} s; expected at least the {needed:g} s that effect, "
-                "detection and recovery may take, or the target's own undo could pass for the recovery"
+                f"{where}: faults[{index}].time_limit_s: {lease.limit_s:g} s; expected at least the {needed:g} s that "
+                "effect, detection and recovery may take, or the target's own undo could pass for the recovery"
             )
 
 

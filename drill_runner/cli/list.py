@@ -13,6 +13,7 @@ from drill_runner.catalog import Project, load_drills, load_faults
 from drill_runner.cli.options import examples, json_option
 from drill_runner.cli.planning import project_of
 from drill_runner.cli.settings import Settings
+from drill_runner.history import run_folders
 from drill_runner.model.base import data
 from drill_runner.model.drill import Drill
 from drill_runner.model.fault import Fault
@@ -63,7 +64,7 @@ def _drills(project: Project, as_json: bool) -> None:
 
 
 def _runs(project: Project, as_json: bool) -> None:
-    folders = sorted((path for path in project.runs.glob("*") if path.is_dir()), reverse=True)
+    folders = reversed(run_folders(project.runs).single)
     runs = tuple(_run(folder) for folder in folders)
     if as_json:
         return _json(TypeAdapter(tuple[Run, ...]).dump_python(runs, mode="json"))

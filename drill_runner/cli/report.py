@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
-from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
 from drill_runner.cli.options import examples
@@ -15,8 +14,9 @@ from drill_runner.cli.settings import Settings
 from drill_runner.cli.stored import run_argument, run_folder
 from drill_runner.errors import UsageError
 from drill_runner.evaluate import read_run, to_json
-from drill_runner.model.result import RESULT_VERSION, Result
-from drill_runner.report import REPORT, RESULT, html, junit, markdown, text, write_atomically
+from drill_runner.history import SUMMARY, is_repeated, read_result, read_summary, summary_json
+from drill_runner.model.result import Result
+from drill_runner.report import REPORT, RESULT, html, junit, many, markdown, summary_page, text, write_atomically
 
 
 @click.command(
@@ -34,11 +34,14 @@ from drill_runner.report import REPORT, RESULT, html, junit, markdown, text, wri
 def command(settings: Settings, run: str, format_: str, output: Path | None) -> None:
     """Show the result of a stored run, in one of several formats.
 
-    RUN is a run's folder, its name under runs/, or `latest`, which is the default. Nothing is judged again:
+    RUN is the folder of a run or of a repeated drill, its name under runs/, or `latest`, which is the default.
+    Nothing is judged again:
     `drill_runner evaluate` does that.
     """
     folder = run_folder(project_of(settings), run)
-    result = _result(folder)
+    if is_repeated(folder):
+        return _repeated(folder, format_, output)
+    result = read_result(folder / RESULT)
     if output is not None:
         if not output.absolute().parent.is_dir():
             raise UsageError(f"{output}: its folder does not exist")
@@ -49,19 +52,19 @@ def command(settings: Settings, run: str, format_: str, output: Path | None) -> 
         raise UsageError(f"--format html: expected --output FILE; the run's own report is {folder / REPORT}")
     else:
         click.echo(FORMATS[format_](result, folder), nl=False)
+    return None
 
 
-def _result(folder: Path) -> Result:
-    path = folder / RESULT
-    try:
-        result = TypeAdapter(Result).validate_json(path.read_bytes())
-    except FileNotFoundError as error:
-        raise UsageError(f"{path}: not there yet; `drill_runner evaluate {folder}` makes it") from error
-    except ValidationError as error:
-        raise UsageError(f"{path}: damaged; `drill_runner evaluate {folder}` makes it again") from error
-    if result.version > RESULT_VERSION:
-        raise UsageError(f"{path}: expected version {RESULT_VERSION} or less, found {result.version}")
-    return result
+def _repeated(folder: Path, format_: str, output: Path | None) -> None:
+    summary = read_summary(folder / SUMMARY)
+    if format_ == "text" and output is None:
+        return many.show_summary(summary, Console(), report=folder / REPORT)
+    formats = {"html": summary_page.render, "json": summary_json}
+    if format_ not in formats:
+        raise UsageError(f"--format {format_}: {folder} is a repeated drill; expected html or json, or one of its runs")
+    if output is not None:
+        return write_atomically(output.absolute(), formats[format_](summary))
+    return click.echo(formats[format_](summary), nl=False)
 
 
 def _html(result: Result, folder: Path) -> str:

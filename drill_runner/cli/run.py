@@ -1,5 +1,7 @@
 """`drill_runner run`."""
 
+import secrets
+from functools import partial
 from pathlib import Path
 
 import click
@@ -10,17 +12,19 @@ from drill_runner.cli.planning import inventory_of, plan_for, project_of
 from drill_runner.cli.progress import shown
 from drill_runner.cli.settings import ExitCode, Settings
 from drill_runner.cli.signals import asked_to_stop
-from drill_runner.drill import run_drill
+from drill_runner.drill import repeat_drill, run_drill
+from drill_runner.errors import UsageError
 from drill_runner.evaluate import to_json
-from drill_runner.model.result import Verdict
+from drill_runner.history import stored_rows, summary_json
+from drill_runner.model.result import Result
+from drill_runner.model.summary import Summary
 from drill_runner.report import REPORT
+from drill_runner.report.many import show_summary
 from drill_runner.report.text import show
 
-CODES = {
-    Verdict.PASSED: ExitCode.PASSED,
-    Verdict.FAILED: ExitCode.FAILED,
-    Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
-}
+DELAY_S = 10.0
+"""Longer than whatever goes round in the lab: health checks, the agent, the observer's and HAProxy's periods."""
+SEEDS = 2**32
 
 
 @click.command(
@@ -29,6 +33,7 @@ CODES = {
         "drill_runner run server_crash",
         "drill_runner run host_loss -i inventories/prod",
         "drill_runner run weights_corruption --json | jq .verdict",
+        "drill_runner run server_crash --repeat 10",
     ),
 )
 @drill_argument
@@ -38,32 +43,73 @@ CODES = {
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for what runs leave. [default: the project's runs]",
 )
+@click.option("--repeat", type=click.IntRange(min=1), metavar="N", help="Run it N times, each at a random moment.")
+@click.option("--seed", type=click.IntRange(min=0), help="Of the random moments. [default: drawn, and recorded]")
+@click.option(
+    "--random-delay-s",
+    type=click.FloatRange(min=0),
+    help=f"With --repeat: the longest wait before a fault; more than the longest period. [default: {DELAY_S:g}]",
+)
 @json_option
 @click.pass_obj
-def command(settings: Settings, drill: str, inventory: Path | None, runs: Path | None, as_json: bool) -> ExitCode:
+def command(
+    settings: Settings,
+    *,
+    drill: str,
+    inventory: Path | None,
+    runs: Path | None,
+    repeat: int | None,
+    seed: int | None,
+    random_delay_s: float | None,
+    as_json: bool,
+) -> ExitCode:
     """Run a drill: break, watch, recover, check, revert, judge.
 
     DRILL is the name of a file in drills/, or the path of one anywhere. `drill_runner plan DRILL` shows beforehand
     what will be done. Ctrl-C stops the drill and reverts what it broke.
     """
+    if repeat is None and (seed is not None or random_delay_s is not None):
+        raise UsageError("--seed and --random-delay-s: expected --repeat with them")
     project = project_of(settings)
     plan = plan_for(project, drill, inventory)
+    folder = (runs or project.runs).absolute()
+    where = inventory_of(project, inventory)
     console = Console(stderr=True)
     console.print(f"[bold]{plan.drill.name}[/]  {plan.drill.summary}", highlight=False)
     with (
         asked_to_stop("Stopping: the fault is being reverted first. Please wait.") as asked,
         shown(console) as progress,
     ):
-        result, folder = run_drill(
-            plan,
-            project,
-            inventory_of(project, inventory),
-            (runs or project.runs).absolute(),
-            progress=progress,
-            stop=asked,
-        )
+        if repeat is None:
+            result, left = run_drill(plan, project, where, folder, progress=progress, stop=asked)
+            tell, verdict = partial(_tell, result, left, as_json=as_json), result.verdict
+        else:
+            summary, left = repeat_drill(
+                plan,
+                project,
+                where,
+                folder,
+                times=repeat,
+                seed=secrets.randbelow(SEEDS) if seed is None else seed,
+                span_s=DELAY_S if random_delay_s is None else random_delay_s,
+                progress=progress,
+                stop=asked,
+            )
+            tell, verdict = partial(_tell_all, summary, left, as_json=as_json), summary.verdict
+        stored_rows(folder)
+    tell()
+    return ExitCode.INTERRUPTED if asked.why else ExitCode[verdict.name]
+
+
+def _tell(result: Result, folder: Path, *, as_json: bool) -> None:
     if as_json:
         click.echo(to_json(result), nl=False)
     else:
         show(result, Console(), report=folder / REPORT)
-    return ExitCode.INTERRUPTED if asked.why else CODES[result.verdict]
+
+
+def _tell_all(summary: Summary, folder: Path, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(summary_json(summary), nl=False)
+    else:
+        show_summary(summary, Console(), report=folder / REPORT)

@@ -6,7 +6,7 @@ from drill_runner.drill.session import DrillOverError, Session
 from drill_runner.model.base import Interval
 from drill_runner.model.fault import Scalar
 from drill_runner.model.plan import Lease, Phase
-from drill_runner.model.record import Detected, EffectMissing, EffectShown, Whole
+from drill_runner.model.record import DelayDrawn, Detected, EffectMissing, EffectShown, Whole
 
 STEADY_WITHIN_S = 60.0
 """How long a service may take to be good without a break before the drill gives up on it."""
@@ -30,6 +30,15 @@ def steady_state(session: Session) -> None:
         )
         if not good:
             raise DrillOverError(f"no steady state: clients were not answered well; last: {session.view.last_failure}")
+        _drawn_wait(session)
+
+
+def _drawn_wait(session: Session) -> None:
+    """Keep the fault from always meeting the same phase of whatever goes round: checks, probes, reloads, timers."""
+    if session.delay is None:
+        return
+    session.write(DelayDrawn(at=time.monotonic(), delay=session.delay))
+    session.wait(lambda: False, f"the moment that was drawn ({session.delay.seconds:.1f} s)", session.delay.seconds)
 
 
 def inject(session: Session) -> dict[str, Interval]:

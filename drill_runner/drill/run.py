@@ -1,31 +1,32 @@
 """A drill from its plan to its result: the list of stages, and the promise that what was armed is reverted."""
 
-import fcntl
-import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-
-from pydantic import TypeAdapter
 
 from drill_runner.catalog import Project
 from drill_runner.drill import phases
+from drill_runner.drill.folder import new_folder, only_one
+from drill_runner.drill.judged import judged, utc_now
 from drill_runner.drill.progress import Progress
 from drill_runner.drill.session import DrillOverError, Session, StoppedError
 from drill_runner.drill.versions import versions
-from drill_runner.errors import UsageError
-from drill_runner.evaluate import evaluate, to_json
-from drill_runner.evaluate.history import read_run
 from drill_runner.journal import Journal
 from drill_runner.model.plan import Plan
-from drill_runner.model.record import Interrupted, RunEnded, RunStarted
+from drill_runner.model.record import Delay, Interrupted, RunEnded, RunStarted
 from drill_runner.model.result import Result
 from drill_runner.observe.process import Observer, ObserverDiedError, config_for
-from drill_runner.report import write_all
 
-PLAN = TypeAdapter(Plan)
+
+@dataclass(frozen=True)
+class Done:
+    """A run that is over."""
+
+    result: Result
+    folder: Path
+    reverted: bool
+    """Every lease was shown to be gone."""
 
 
 def run_drill(
@@ -47,10 +48,27 @@ def run_drill(
     Raises:
         UsageError: Another run is under way, or the folder cannot be written.
     """
-    with ExitStack() as stack:
-        folder = stack.enter_context(_folder(runs, plan))
-        journal = stack.enter_context(Journal(folder / "journal.jsonl"))
-        journal.write(RunStarted(at=time.monotonic(), utc=_utc(), run_id=plan.run_id, versions=versions(project, plan)))
+    with only_one(runs):
+        done = carry_out(plan, project, inventory, runs / plan.run_id, progress=progress, stop=stop)
+    return done.result, done.folder
+
+
+def carry_out(
+    plan: Plan,
+    project: Project,
+    inventory: Path,
+    folder: Path,
+    *,
+    progress: Progress,
+    stop: Callable[[], str | None],
+    delay: Delay | None = None,
+) -> Done:
+    """The same in `folder`, for one who holds the lock; waits for `delay` between steady state and fault."""
+    new_folder(folder, plan)
+    with Journal(folder / "journal.jsonl") as journal:
+        journal.write(
+            RunStarted(at=time.monotonic(), utc=utc_now(), run_id=plan.run_id, versions=versions(plan, project))
+        )
         observer = Observer(config_for(plan.inventory.endpoint, plan.drill.probe), folder / "samples.jsonl")
         session = Session(
             plan=plan,
@@ -61,9 +79,10 @@ def run_drill(
             observer=observer,
             progress=progress,
             stop=stop,
+            delay=delay,
         )
         _conduct(session)
-    return _judge(folder, plan)
+    return Done(result=judged(folder), folder=folder, reverted=session.clean)
 
 
 def _conduct(session: Session) -> None:
@@ -77,7 +96,7 @@ def _conduct(session: Session) -> None:
         _interrupted(session, f"error in drill_runner: {type(problem).__name__}: {problem}")
         raise
     finally:
-        session.write(RunEnded(at=time.monotonic(), utc=_utc(), reverted=session.clean))
+        session.write(RunEnded(at=time.monotonic(), utc=utc_now(), reverted=session.clean))
 
 
 def _stages(session: Session) -> None:
@@ -100,35 +119,3 @@ def _stages(session: Session) -> None:
 def _interrupted(session: Session, why: str) -> None:
     session.progress.note(why)
     session.write(Interrupted(at=time.monotonic(), why=why))
-
-
-def _judge(folder: Path, plan: Plan) -> tuple[Result, Path]:
-    history = read_run(folder)
-    result = evaluate(history)
-    write_all(folder, result, history.samples, plan, result_json=to_json(result))
-    return result, folder
-
-
-@contextmanager
-def _folder(runs: Path, plan: Plan) -> Iterator[Path]:
-    """The run's own folder, with the plan in it, while no other run is under way."""
-    try:
-        runs.mkdir(parents=True, exist_ok=True)
-        lock = os.open(runs / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise UsageError(f"{runs}: cannot be written: {error.strerror}") from error
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UsageError(f"{runs}: another drill is under way; expected one at a time") from error
-        folder = runs / plan.run_id
-        folder.mkdir()
-        (folder / "plan.json").write_bytes(PLAN.dump_json(plan, indent=2) + b"\n")
-        yield folder
-    finally:
-        os.close(lock)
-
-
-def _utc() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -15,6 +15,7 @@ from drill_runner.model.fault import Scalar
 from drill_runner.model.plan import Phase, Plan
 from drill_runner.model.record import (
     CheckFinished,
+    Delay,
     PhaseEnded,
     PhaseStarted,
     PlaybookEnded,
@@ -48,6 +49,8 @@ class Session:
     progress: Progress
     stop: Callable[[], str | None]
     """Why the run was told to stop; None while it was not."""
+    delay: Delay | None = None
+    """How long to leave the steady service alone before the fault."""
     view: View = field(default_factory=View)
     playbooks: int = 0
     reverting: bool = False

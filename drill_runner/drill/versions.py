@@ -8,19 +8,19 @@ from pathlib import Path
 
 from drill_runner import __version__
 from drill_runner.catalog import Project
-from drill_runner.model.plan import Plan
+from drill_runner.model.plan import AnyPlan
 
 PACKAGES = ("ansible-core", "ansible-runner", "pytest-testinfra", "aiohttp")
 
 
-def versions(project: Project, plan: Plan) -> dict[str, str]:
-    """Name → version, of the runner, what it is made of, the machine, and the model service."""
+def versions(plan: AnyPlan, project: Project | None = None) -> dict[str, str]:
+    """Name → version, of the runner, what it is made of, the machine, the project if one is used, and the service."""
     found = {"drill_runner": __version__, "python": platform.python_version(), "kernel": platform.release()}
     found |= {name: metadata.version(name) for name in PACKAGES}
-    if (commit := _commit(project.root)) is not None:
+    if project is not None and (commit := _commit(project.root)) is not None:
         found["project"] = commit
-    if plan.inventory.endpoint.golden_file:
-        found |= _service(Path(plan.inventory.endpoint.golden_file).expanduser())
+    if plan.endpoint.golden_file:
+        found |= _service(Path(plan.endpoint.golden_file).expanduser())
     return dict(sorted(found.items()))
 
 

@@ -16,7 +16,7 @@ Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 
 def to_json(result: Result) -> str:
     """`result` as JSON text with sorted keys and numbers of at most six decimals."""
-    return json.dumps(_rounded(_RESULT.dump_python(result, mode="json")), indent=2, sort_keys=True) + "\n"
+    return json.dumps(rounded(_RESULT.dump_python(result, mode="json")), indent=2, sort_keys=True) + "\n"
 
 
 def result_schema() -> str:
@@ -28,11 +28,12 @@ def result_schema() -> str:
     )
 
 
-def _rounded(value: Json) -> Json:
+def rounded(value: Json) -> Json:
+    """`value` with every number to at most `DIGITS` decimals."""
     if isinstance(value, float):
         return round(value, DIGITS) + 0.0  # + 0.0: no minus in front of nothing
     if isinstance(value, list):
-        return [_rounded(item) for item in value]
+        return [rounded(item) for item in value]
     if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
+        return {key: rounded(item) for key, item in value.items()}
     return value

@@ -1,12 +1,13 @@
 """How numbers and names read, the same in every format. Pure functions of the result's values."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from drill_runner.model.base import Interval
 from drill_runner.model.result import CheckResult, Mark, ObjectiveResult, Reason, Result, Verdict
 from drill_runner.model.sample import Outcome
+from drill_runner.model.summary import RunRow
 
 Unit = Literal["s", "ms", "requests", "share"]
 
@@ -102,6 +103,22 @@ def outcomes(counts: Mapping[Outcome, int], *, bad_only: bool = False) -> str:
         if counts.get(outcome) and not (bad_only and outcome is Outcome.OK)
     ]
     return ", ".join(parts) or "none"
+
+
+def verdict_counts(runs: Iterable[RunRow]) -> str:
+    """`8 passed, 1 failed`, in the order of the verdicts."""
+    counts = Counter(run.verdict for run in runs)
+    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict]) or "none"
+
+
+def differs(span: Interval, unit: Unit) -> str:
+    """A difference with its sign: `-0.20 to +0.31 s`."""
+    lower, upper = (_digits(end, unit, like=max(abs(span.lower), abs(span.upper))) for end in (span.lower, span.upper))
+    return f"{_signed(lower)} to {_signed(upper)} {_suffix(unit)}".rstrip()
+
+
+def _signed(digits: str) -> str:
+    return digits if digits.startswith("-") or not digits.strip("0.,") else f"+{digits}"
 
 
 def to_fix(result: Result) -> Iterator[Reason]:

@@ -16,6 +16,7 @@ LAYERS = (
     {"plan"},
     {"execute", "observe", "postconditions", "pytest_plugin", "journal"},
     {"evaluate"},
+    {"history"},
     {"report"},
     {"drill", "cli", "__main__"},
 )

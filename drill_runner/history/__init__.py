@@ -1,0 +1,29 @@
+"""Many runs beside each other: what a repeated drill means, how B stands to A, and the past of each drill.
+
+Reads results only, judges nothing again. Pure, but for `folders` (finds runs on disk) and `store` (a cache of them).
+"""
+
+from drill_runner.history.compare import compare
+from drill_runner.history.folders import Runs, is_repeated, read_result, run_folders, runs_of
+from drill_runner.history.past import pasts
+from drill_runner.history.rows import row
+from drill_runner.history.store import stored_rows
+from drill_runner.history.summary import SUMMARY, draws, read_summary, summarise, summary_json, summary_schema
+
+__all__ = [
+    "SUMMARY",
+    "Runs",
+    "compare",
+    "draws",
+    "is_repeated",
+    "pasts",
+    "read_result",
+    "read_summary",
+    "row",
+    "run_folders",
+    "runs_of",
+    "stored_rows",
+    "summarise",
+    "summary_json",
+    "summary_schema",
+]

@@ -1,0 +1,139 @@
+"""B, the candidate, against A, the baseline: better, worse, or the same within the noise."""
+
+from collections.abc import Iterator, Sequence
+from math import comb
+
+from drill_runner.evaluate.objectives import AT_LEAST
+from drill_runner.history import bootstrap
+from drill_runner.history.rows import actual, noise
+from drill_runner.model.base import Interval
+from drill_runner.model.result import Verdict
+from drill_runner.model.summary import Compared, Comparison, Judgement, RunRow, Side, Unit
+
+CHANCE = 0.05
+"""More failures than could be so by chance, if the chance is less than this."""
+FEW = 6
+"""With fewer runs the noise is known badly: all of 5 are on one side of the true median once in 16 times."""
+SEED = "compare"
+
+
+def compare(a_id: str, a: Sequence[RunRow], b_id: str, b: Sequence[RunRow]) -> Comparison:
+    """A's runs against B's: one on a side is a single run, several are a repeated drill."""
+    old, new = [one for one in a if one.sound], [one for one in b if one.sound]
+    quantities = tuple(_quantities(old, new)) if old and new else ()
+    verdicts = _verdicts(old, new)
+    return Comparison(
+        a=_side(a_id, a),
+        b=_side(b_id, b),
+        verdicts=verdicts,
+        quantities=quantities,
+        judgement=_overall([verdicts, *(one.judgement for one in quantities)]),
+        notes=tuple(_notes(a_id, a, b_id, b)),
+    )
+
+
+def span_judgement(name: str, old: Interval | None, new: Interval | None) -> Judgement:
+    """Two intervals that overlap are the same within the noise."""
+    if old is None or new is None:
+        return Judgement.UNKNOWN
+    return _sign(name, above=new.lower > old.upper, below=new.upper < old.lower)
+
+
+def around(values: Sequence[Interval | None]) -> Interval | None:
+    """From the lowest lower end to the highest upper end; None if one is unknown, or there is none."""
+    known = [value for value in values if value is not None]
+    if not known or len(known) < len(values):
+        return None
+    return Interval(lower=min(one.lower for one in known), upper=max(one.upper for one in known))
+
+
+def _quantities(old: Sequence[RunRow], new: Sequence[RunRow]) -> Iterator[Compared]:
+    units: dict[str, Unit] = {one.name: one.unit for run in (*old, *new) for one in run.measured}
+    for name, unit in units.items():
+        if len(old) > 1 and len(new) > 1:
+            yield _repeated(name, unit, [actual(run, name) for run in old], [actual(run, name) for run in new])
+        else:
+            a, b = (around([noise(run, name) for run in side]) for side in (old, new))
+            yield Compared(name=name, unit=unit, a=a, b=b, difference=None, judgement=_known(name, a, b))
+
+
+def _known(name: str, a: Interval | None, b: Interval | None) -> Judgement:
+    """What neither side knows was never asked, and says nothing against B."""
+    return Judgement.SAME if a is None and b is None else span_judgement(name, a, b)
+
+
+def _repeated(name: str, unit: Unit, old: Sequence[Interval | None], new: Sequence[Interval | None]) -> Compared:
+    at_least = name in AT_LEAST
+    a, b = bootstrap.ends(old, at_least=at_least), bootstrap.ends(new, at_least=at_least)
+    difference = bootstrap.of_difference(a, b, f"{SEED}/{name}").careful
+    if difference is not None:
+        judgement = _sign(name, above=difference.lower > 0, below=difference.upper < 0)
+    else:
+        judgement = Judgement.SAME if not any(old) and not any(new) else Judgement.UNKNOWN
+    return Compared(
+        name=name,
+        unit=unit,
+        a=bootstrap.of_median(a, f"{SEED}/{name}/a").careful,
+        b=bootstrap.of_median(b, f"{SEED}/{name}/b").careful,
+        difference=difference,
+        judgement=judgement,
+    )
+
+
+def _sign(name: str, *, above: bool, below: bool) -> Judgement:
+    if not above and not below:
+        return Judgement.SAME
+    return Judgement.WORSE if above is not (name in AT_LEAST) else Judgement.BETTER
+
+
+def _verdicts(old: Sequence[RunRow], new: Sequence[RunRow]) -> Judgement:
+    """A single run that fails where the other did not is enough; of several, more than chance explains."""
+    if not old or not new:
+        return Judgement.UNKNOWN
+    fails, failed = _failed(old), _failed(new)
+    if len(old) == len(new) == 1:
+        more, fewer = failed > fails, failed < fails
+    else:
+        more = _chance(fails, len(old), failed, len(new)) < CHANCE
+        fewer = _chance(failed, len(new), fails, len(old)) < CHANCE
+    return Judgement.WORSE if more else Judgement.BETTER if fewer else Judgement.SAME
+
+
+def _chance(fails: int, runs: int, failed: int, of: int) -> float:
+    """Fisher's exact test, one-sided: how likely so many of the failures, or more, are the second side's by chance."""
+    both = fails + failed
+    ways = sum(comb(of, k) * comb(runs, both - k) for k in range(failed, min(of, both) + 1))
+    return ways / comb(runs + of, both)
+
+
+def _failed(runs: Sequence[RunRow]) -> int:
+    return sum(one.verdict is Verdict.FAILED for one in runs)
+
+
+def _overall(judgements: Sequence[Judgement]) -> Judgement:
+    for judgement in (Judgement.WORSE, Judgement.UNKNOWN, Judgement.BETTER):
+        if judgement in judgements:
+            return judgement
+    return Judgement.SAME
+
+
+def _side(side_id: str, runs: Sequence[RunRow]) -> Side:
+    sound = [one for one in runs if one.sound]
+    drill = runs[0].drill if runs else "unknown"
+    return Side(id=side_id, drill=drill, runs=len(runs), sound=len(sound), failed=_failed(sound))
+
+
+def _notes(a_id: str, a: Sequence[RunRow], b_id: str, b: Sequence[RunRow]) -> Iterator[str]:
+    drills = {one.drill for one in (*a, *b)}
+    if len(drills) > 1:
+        yield f"these are different drills: {', '.join(sorted(drills))}"
+    for name, side_id, runs in (("A", a_id, a), ("B", b_id, b)):
+        sound = sum(one.sound for one in runs)
+        if not sound:
+            yield f"{name}, {side_id}, is inconclusive: {runs[0].why if runs else 'it holds no run with a result'}"
+        elif sound < len(runs):
+            yield f"{len(runs) - sound} of {len(runs)} runs of {name} are inconclusive and left out"
+    if len(a) == 1 or len(b) == 1:
+        yield "a single run knows how well it was measured, not how much runs differ: --repeat tells that"
+    elif min(len(a), len(b)) < FEW:
+        yield f"with fewer than {FEW} runs on a side the noise is known badly"

@@ -1,0 +1,143 @@
+"""Many runs for a terminal: a repeated drill, a comparison, the past of each drill."""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from drill_runner.model.base import Interval
+from drill_runner.model.result import Verdict
+from drill_runner.model.summary import Comparison, Judgement, Past, RunRow, Side, Summary
+from drill_runner.report import wording
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+SHORT = {
+    "rto_s": "RTO",
+    "replica_rto_s": "replica",
+    "detect_s": "detected",
+    "failed_requests": "failed",
+    "availability": "avail.",
+    "ttft_p99_ms": "TTFT p99",
+}
+"""Heads of narrow columns."""
+_VERDICT = {Verdict.PASSED: "green", Verdict.FAILED: "red", Verdict.INCONCLUSIVE: "yellow"}
+_JUDGEMENT = {
+    Judgement.BETTER: "green",
+    Judgement.WORSE: "red",
+    Judgement.SAME: "",
+    Judgement.UNKNOWN: "yellow",
+}
+_SAID = {
+    Judgement.BETTER: "better",
+    Judgement.WORSE: "worse",
+    Judgement.SAME: "same within the noise",
+    Judgement.UNKNOWN: "cannot tell",
+}
+
+
+def show_summary(summary: Summary, console: Console, report: object = None) -> None:
+    """Print what a repeated drill means, with the path of its report if there is one."""
+    style = _VERDICT[summary.verdict]
+    console.print(
+        Text.assemble(
+            (f" {wording.VERDICT_SIGNS[summary.verdict]} {summary.verdict.upper()} ", f"bold reverse {style}"),
+            (f"  {summary.drill} x {len(summary.runs)}", "bold"),
+            f"  {wording.verdict_counts(summary.runs)}",
+        )
+    )
+    if summary.stopped:
+        console.print(Text(f"{len(summary.runs)} of {summary.wanted} runs: {summary.stopped}", style="yellow"))
+    table = _table("quantity", "median", "95 % confidence", "worst", "runs", "unknown")
+    for one in summary.spreads:
+        table.add_row(
+            wording.title(one.name, wording.OBJECTIVE_TITLES),
+            *(wording.interval(span, one.unit) for span in (one.median, one.ci95, one.worst)),
+            str(one.runs),
+            str(one.unknown or ""),
+        )
+    if table.row_count:
+        console.print(table)
+    for run in summary.runs:
+        if run.verdict is not Verdict.PASSED:
+            console.print(Text.assemble((f"{run.verdict}  ", _VERDICT[run.verdict]), f"{run.run_id}: {run.why}"))
+    console.print(Text(f"Faults 0 to {summary.span_s:g} s after steady state, seed {summary.seed}", style="dim"))
+    if report is not None:
+        console.print(Text.assemble("Report  ", (str(report), "bold")), soft_wrap=True)
+
+
+def show_comparison(comparison: Comparison, console: Console) -> None:
+    """Print how B stands to A."""
+    style = _JUDGEMENT[comparison.judgement]
+    console.print(Text.assemble("B is ", (_SAID[comparison.judgement], f"bold {style}")))
+    console.print(_side("A", comparison.a))
+    console.print(_side("B", comparison.b))
+    table = _table("quantity", "A", "B", "B less A", "")
+    for one in comparison.quantities:
+        table.add_row(
+            wording.title(one.name, wording.OBJECTIVE_TITLES),
+            wording.interval(one.a, one.unit),
+            wording.interval(one.b, one.unit),
+            wording.differs(one.difference, one.unit) if one.difference else "",
+            Text(_SAID[one.judgement], style=_JUDGEMENT[one.judgement]),
+        )
+    verdicts = Text(_SAID[comparison.verdicts], style=_JUDGEMENT[comparison.verdicts])
+    table.add_row("Runs that failed", _failed(comparison.a), _failed(comparison.b), "", verdicts)
+    console.print(table)
+    for note in comparison.notes:
+        console.print(Text(note, style="dim"))
+
+
+def show_pasts(pasts: Sequence[Past], console: Console) -> None:
+    """Print the last runs of every drill, the newest last, with the trend under each quantity."""
+    for past in pasts:
+        names = list(dict.fromkeys(one.name for run in past.runs for one in run.measured))
+        console.print(Text(past.drill, style="bold"))
+        table = _table("run", "verdict", *(SHORT.get(name, name) for name in names), left=2)
+        for run in past.runs:
+            cells = (Text(_value(run, name), style="" if run.sound else "dim") for name in names)
+            table.add_row(run.run_id, Text(run.verdict, style=_VERDICT[run.verdict]), *cells)
+        table.add_section()
+        table.add_row("trend", "", *(_trend(past, name) for name in names))
+        console.print(table)
+
+
+def _trend(past: Past, name: str) -> Text:
+    """The sound runs' middles as blocks, and the newest one's judgement."""
+    spans = [span for run in past.runs if run.sound and (span := _span(run, name)) is not None]
+    middles = [(span.lower + span.upper) / 2 for span in spans]
+    judgement = past.trends.get(name)
+    said = f" {judgement}" if judgement in (Judgement.BETTER, Judgement.WORSE) else ""
+    return Text(_sparkline(middles) + said, style=_JUDGEMENT[judgement] if judgement else "")
+
+
+def _sparkline(values: Sequence[float]) -> str:
+    if not values:
+        return ""
+    low, room = min(values), max(values) - min(values)
+    return "".join(BLOCKS[round((value - low) / room * (len(BLOCKS) - 1)) if room else 0] for value in values)
+
+
+def _span(run: RunRow, name: str) -> Interval | None:
+    return next((one.actual for one in run.measured if one.name == name), None)
+
+
+def _value(run: RunRow, name: str) -> str:
+    return next((wording.interval(one.actual, one.unit) for one in run.measured if one.name == name), "")
+
+
+def _side(name: str, side: Side) -> Text:
+    runs = f"{side.runs} runs, {side.sound} that count" if side.runs != 1 else "1 run"
+    return Text.assemble((f"{name}  ", "bold"), f"{side.id}", (f"  {runs}", "dim"))
+
+
+def _failed(side: Side) -> str:
+    return f"{side.failed} of {side.sound}"
+
+
+def _table(*heads: str, left: int = 1) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, padding=(0, 1), collapse_padding=True)
+    for number, head in enumerate(heads):
+        table.add_column(head, justify="left" if number < left or not head else "right", no_wrap=number < left)
+    return table
