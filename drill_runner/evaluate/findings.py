@@ -4,7 +4,7 @@ from drill_runner.evaluate.history import History
 from drill_runner.evaluate.service import Tally
 from drill_runner.model.base import data
 from drill_runner.model.result import Episode, Mark, ObjectiveResult
-from drill_runner.model.sample import ProbeSample
+from drill_runner.model.sample import ProbeSample, StreamSample
 
 
 @data
@@ -15,6 +15,8 @@ class Findings:
     probes: tuple[ProbeSample, ...]
     """In the order of the schedule."""
     counts: Tally
+    streams: tuple[StreamSample, ...]
+    stream_counts: Tally
     episodes: tuple[Episode, ...]
     marks: tuple[Mark, ...]
     objectives: tuple[ObjectiveResult, ...]

@@ -1,13 +1,18 @@
 """From history to result, one step after the other."""
 
+from dataclasses import replace
+
+from drill_runner.evaluate.answers import disagreement
 from drill_runner.evaluate.findings import Findings
 from drill_runner.evaluate.history import History
-from drill_runner.evaluate.marks import instant, marks
+from drill_runner.evaluate.in_flight import in_flight
+from drill_runner.evaluate.marks import effect_of, instant, marks
 from drill_runner.evaluate.measures import measured
 from drill_runner.evaluate.objectives import objectives
 from drill_runner.evaluate.outages import outages, probes_of, start_of
-from drill_runner.evaluate.service import tally, windows
-from drill_runner.evaluate.verdict import is_sound, reasons
+from drill_runner.evaluate.service import stream_tally, tally, windows
+from drill_runner.evaluate.streams import promised_itl_ms, streams_of
+from drill_runner.evaluate.verdict import is_sound, reasons, took_place
 from drill_runner.model.base import Interval
 from drill_runner.model.drill import ProbePlan
 from drill_runner.model.plan import Plan
@@ -21,6 +26,7 @@ def evaluate(history: History) -> Result:
     begin = start_of(history.samples)
     probes = probes_of(history.samples)
     counts = tally(probes, history.samples)
+    streams, itl_ms = streams_of(history.samples), promised_itl_ms(history)
     episodes = outages(history.samples, (plan.probe if plan else ProbePlan()).good_in_a_row)
     found = marks(history, episodes)
     measures = measured(history, probes, counts, episodes, found)
@@ -29,11 +35,16 @@ def evaluate(history: History) -> Result:
         history=history,
         probes=probes,
         counts=counts,
+        streams=streams,
+        stream_counts=stream_tally(streams, history.samples, itl_ms),
         episodes=episodes,
         marks=found,
         objectives=promises,
         begin=begin,
     )
+    if not took_place(findings):
+        promises = tuple(replace(one, met=None, judged=False) for one in promises)
+        findings = replace(findings, objectives=promises)
     why = reasons(findings)
     effect, back = instant(found, "effect"), _everything_back(found)
     started = next((record for record in history.records if isinstance(record, RunStarted)), None)
@@ -48,7 +59,11 @@ def evaluate(history: History) -> Result:
         objectives=promises,
         measured=measures,
         episodes=episodes,
-        windows=windows(probes, begin + effect.lower if effect else None, begin + back.upper if back else None),
+        windows=windows(
+            probes, streams, begin + effect.lower if effect else None, begin + back.upper if back else None, itl_ms
+        ),
+        disagreement=tuple(disagreement([*probes, *streams], begin)),
+        in_flight=in_flight([*probes, *streams], effect_of(history)),
         phases=_phases(history.records, begin),
         marks=found,
         checks=tuple(_check(record) for record in history.records if isinstance(record, CheckFinished)),

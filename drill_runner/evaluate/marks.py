@@ -6,6 +6,7 @@ from typing import Literal
 from drill_runner.evaluate import pool
 from drill_runner.evaluate.history import History
 from drill_runner.evaluate.outages import probes_of, start_of
+from drill_runner.evaluate.streams import Lag, lag, promised_itl_ms, streams_of
 from drill_runner.model.base import Interval
 from drill_runner.model.plan import Phase, Plan, Watch
 from drill_runner.model.record import Detected, EffectShown, PhaseStarted, PlaybookStarted, Whole
@@ -32,9 +33,9 @@ def drilled(history: History, episodes: Sequence[Episode]) -> tuple[Episode, ...
 
     Not those that were over before the fault took hold, nor those that began while it was being reverted.
     """
-    begin, effect = start_of(history.samples), _effect(history)
+    begin, effect = start_of(history.samples), effect_of(history)
     since = effect.lower - begin if effect else 0.0
-    until = _revert(history) - begin
+    until = revert_of(history) - begin
     return tuple(
         episode
         for episode in episodes
@@ -42,15 +43,35 @@ def drilled(history: History, episodes: Sequence[Episode]) -> tuple[Episode, ...
     )
 
 
-def _effect(history: History) -> Interval | None:
+def effect_of(history: History) -> Interval | None:
     """When the first fault took hold, on the controller's clock."""
     return _earliest([record.took_hold for record in history.records if isinstance(record, EffectShown)])
 
 
-def _revert(history: History) -> float:
+def revert_of(history: History) -> float:
     """The instant at which the runner began to revert; for ever, if it did not."""
     starts = [one.at for one in history.records if isinstance(one, PhaseStarted) and one.phase is Phase.REVERT]
     return min(starts, default=float("inf"))
+
+
+def lagging(history: History, episodes: Sequence[Episode]) -> Lag | None:
+    """Whether streams were the last to be within the service level; instants since the observer's start.
+
+    Asked of a drill only, and not where probes are still bad: single tokens and streams have to be back, both.
+    """
+    begin, effect, during = start_of(history.samples), effect_of(history), drilled(history, episodes)
+    ends = [episode.end for episode in during]
+    if effect is None or (ends and ends[-1] is None):
+        return None
+    since = max([effect.upper, *(begin + end.upper for end in ends if end)])
+    found = lag(streams_of(history.samples), since, revert_of(history), promised_itl_ms(history))
+    if found is None:
+        return None
+    return Lag(start=_less(found.start, begin), end=_less(found.end, begin) if found.end else None)
+
+
+def _less(at: Interval, begin: float) -> Interval:
+    return Interval(lower=at.lower - begin, upper=at.upper - begin)
 
 
 class _Marker:
@@ -59,11 +80,12 @@ class _Marker:
     def __init__(self, history: History, episodes: Sequence[Episode]) -> None:
         self._history = history
         self._episodes = drilled(history, episodes)
+        self._lag = lagging(history, episodes)
         self._begin = start_of(history.samples)
         self._targets = history.plan.targets if history.plan else ()
-        self._looks = pool.looks(history.samples, until=_revert(history))
+        self._looks = pool.looks(history.samples, until=revert_of(history))
         self._shown = [record for record in history.records if isinstance(record, EffectShown)]
-        self._effect = _effect(history)
+        self._effect = effect_of(history)
 
     def marks(self) -> tuple[Mark, ...]:
         restored, back = self._restored(), self._replica_back()
@@ -92,11 +114,17 @@ class _Marker:
         return self._shift(self._effect), evidence or "no target proved an effect"
 
     def _first_failure(self) -> Finding:
-        if not self._episodes:
-            return None, "no probe failed"
-        return self._episodes[0].start, "between the last good probe and the first failed one"
+        if self._episodes:
+            return self._episodes[0].start, "between the last good probe and the first failed one"
+        if self._lag:
+            return self._lag.start, "no probe failed; between the last good stream and the first bad one"
+        return None, "no probe failed"
 
     def _restored(self) -> Finding:
+        if self._lag:
+            if self._lag.end is None:
+                return None, "streams never were within the service level again"
+            return self._lag.end, "between the last bad stream and the end of the first good one; the probes were good"
         if not self._episodes:
             return None, "no probe failed"
         end = self._episodes[-1].end
@@ -162,7 +190,7 @@ class _Marker:
         return self._shift(_latest([*served, *back])), f"{never}; it answered a probe that was sent after the effect"
 
     def _first_answer(self, target: str, after: float) -> float | None:
-        revert = _revert(self._history)
+        revert = revert_of(self._history)
         answers = [
             probe.end if probe.first_token is None else probe.first_token
             for probe in probes_of(self._history.samples)
@@ -179,7 +207,7 @@ class _Marker:
         return None, "the runner never found everything back"
 
     def _shift(self, at: Interval | None) -> Interval | None:
-        return Interval(lower=at.lower - self._begin, upper=at.upper - self._begin) if at else None
+        return _less(at, self._begin) if at else None
 
 
 def _good_from(probe: ProbeSample, target: str) -> bool:

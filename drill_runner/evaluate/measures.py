@@ -1,13 +1,14 @@
 """The quantities that runs are judged and compared by, each with its bounds and with the noise of sampling."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from drill_runner.evaluate.history import History
-from drill_runner.evaluate.marks import drilled
+from drill_runner.evaluate.marks import drilled, lagging
 from drill_runner.evaluate.numbers import nearest_rank
-from drill_runner.evaluate.service import Tally, ttft_ms
+from drill_runner.evaluate.service import Tally, stream_tally, ttft_ms
+from drill_runner.evaluate.streams import Lag, gaps_ms, promised_itl_ms, streams_of
 from drill_runner.model.base import Interval
 from drill_runner.model.drill import ProbePlan
 from drill_runner.model.plan import Watch
@@ -36,8 +37,11 @@ def measured(
         if not probes
         else longest(episodes)
         if isinstance(plan, Watch)
-        else recovery_time(drilled(history, episodes))
+        else recovery_time(drilled(history, episodes), lagging(history, episodes))
     )
+    streams = streams_of(history.samples)
+    streamed = stream_tally(streams, history.samples, promised_itl_ms(history))
+    itl, itl_chance = _p99(gaps_ms(streams))
     of_a_drill: tuple[tuple[str, Unit, Interval | None, Interval | None], ...] = (
         ("replica_rto_s", "s", since.get("replica_back"), since.get("replica_back")),
         ("detect_s", "s", since.get("detected"), since.get("detected")),
@@ -48,16 +52,27 @@ def measured(
         ("failed_requests", "requests", failed, chance),
         ("availability", "share", availability, _share(chance, counts)),
         ("ttft_p99_ms", "ms", ttft, ttft_chance),
+        ("itl_p99_ms", "ms", itl, itl_chance),
+        (
+            "goodput_min",
+            "share",
+            _availability(streamed),
+            _share(chance_of_failed(failed_requests(streamed), 0), streamed),
+        ),
     )
     return tuple(Measured(name=name, unit=unit, actual=actual, noise=noise) for name, unit, actual, noise in rows)
 
 
-def recovery_time(episodes: Sequence[Episode]) -> Interval | None:
-    """From the first failure a client saw to the last outage's end; nothing if no probe failed, None if no end came."""
-    if not episodes:
+def recovery_time(episodes: Sequence[Episode], lag: Lag | None = None) -> Interval | None:
+    """From the first failure a client saw to the last outage's end, or until streams were within the service level.
+
+    Nothing if nothing failed, None if no end came.
+    """
+    if not episodes and lag is None:
         return Interval(lower=0.0, upper=0.0)
-    end = episodes[-1].end
-    return end.since(episodes[0].start) if end else None
+    start = episodes[0].start if episodes else lag.start if lag else None
+    end = lag.end if lag else episodes[-1].end
+    return end.since(start) if start and end else None
 
 
 def longest(episodes: Sequence[Episode]) -> Interval | None:
@@ -105,16 +120,21 @@ def _share(failed: Interval | None, counts: Tally) -> Interval | None:
 
 
 def _ttft_p99_ms(probes: Sequence[ProbeSample], timeout_ms: float) -> tuple[Interval | None, Interval | None]:
-    """Nearest rank over every probe that was sent, and its 95 % confidence interval by order statistics.
+    """Nearest rank over every probe that was sent.
 
     A probe without a first token waited for ever: it counts as a timeout. Leaving those out would make a service that
     refuses half of its requests a fast one.
     """
-    waited = sorted(
+    return _p99(
         timeout_ms if probe.first_token is None else ttft_ms(probe)
         for probe in probes
         if probe.outcome is not Outcome.NOT_SENT
     )
+
+
+def _p99(times_ms: Iterable[float]) -> tuple[Interval | None, Interval | None]:
+    """By nearest rank, and its 95 % confidence interval by order statistics."""
+    waited = sorted(times_ms)
     if not waited:
         return None, None
     share = 0.99

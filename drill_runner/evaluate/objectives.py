@@ -10,7 +10,7 @@ from drill_runner.model.plan import Watch
 from drill_runner.model.result import Episode, Measured, ObjectiveResult
 from drill_runner.model.sample import Outcome, ProbeSample
 
-AT_LEAST = frozenset({"availability"})
+AT_LEAST = frozenset({"availability", "goodput_min"})
 """Floors; every other objective is a ceiling."""
 
 

@@ -15,12 +15,13 @@ CLOCK_JUMP_S = 0.05
 """UTC is slewed by half a millisecond a second at most; more than this from one second to the next is a jump."""
 
 
-def doubts(history: History, probes: Sequence[ProbeSample], counts: Tally) -> Iterator[str]:
+def doubts(history: History, probes: Sequence[ProbeSample], counts: Tally, streams: Tally) -> Iterator[str]:
     """Every reason not to believe the numbers, the weightiest first."""
     yield from history.problems
     yield from _journal(history)
     yield from _observer(history, probes)
-    yield from _probes(counts)
+    yield from _accounts(counts, "probes")
+    yield from _accounts(streams, "streams")
     yield from _clock(history)
 
 
@@ -47,13 +48,13 @@ def _observer(history: History, probes: Sequence[ProbeSample]) -> Iterator[str]:
         yield "the observer stopped before everything was back"
 
 
-def _probes(counts: Tally) -> Iterator[str]:
+def _accounts(counts: Tally, what: str) -> Iterator[str]:
     if counts.missing:
-        yield f"{counts.missing} of {counts.scheduled} scheduled probes have no sample"
+        yield f"{counts.missing} of {counts.scheduled} scheduled {what} have no sample"
     if counts.twice:
-        yield f"{counts.twice} probes have more than one sample"
+        yield f"{counts.twice} {what} have more than one sample"
     if counts.not_sent > NOT_SENT_SHARE * counts.scheduled:
-        yield f"the probe fell behind its schedule: {counts.not_sent} of {counts.scheduled} probes were not sent"
+        yield f"the probe fell behind its schedule: {counts.not_sent} of {counts.scheduled} {what} were not sent"
 
 
 def _clock(history: History) -> Iterator[str]:

@@ -17,7 +17,7 @@ from drill_runner.evaluate.history import History
 from drill_runner.evaluate.marks import instant
 from drill_runner.evaluate.objectives import holds
 from drill_runner.evaluate.trust import doubts
-from drill_runner.evaluate.wording import promise, span
+from drill_runner.evaluate.wording import first_line, promise, span
 from drill_runner.model.plan import Phase, Plan, Watch
 from drill_runner.model.record import (
     CheckFinished,
@@ -36,16 +36,19 @@ from drill_runner.model.sample import Outcome, PoolSample
 
 def reasons(found: Findings) -> tuple[Reason, ...]:
     """Every reason there is, the one that decides first."""
-    history, promises = found.history, found.objectives
+    history, promises = found.history, tuple(one for one in found.objectives if one.judged)
     failed, open_, passed = Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.PASSED
-    ordered = (
+    before_checks = (
         *_all(failed, _left_behind(history)),
         *_all(open_, _not_as_written(history)),
         *_all(open_, _unsteady(found)),
         *_all(failed, _not_recovered(history)),
         *_detection(history, found.marks),
-        *_all(open_, doubts(history, found.probes, found.counts)),
-        *_all(open_, _unchecked(history)),
+        *_all(open_, doubts(history, found.probes, found.counts, found.stream_counts)),
+    )
+    ordered = (
+        *before_checks,
+        *_all(open_, _unchecked(history, over_early=bool(before_checks))),
         *_all(failed, (promise(one) for one in promises if one.met is False)),
         *_all(open_, (promise(one) for one in promises if one.met is None)),
     )
@@ -56,8 +59,12 @@ def reasons(found: Findings) -> tuple[Reason, ...]:
 def is_sound(found: Findings) -> bool:
     """Whether the numbers can be believed: the run took place as written, and its measuring can be trusted."""
     history = found.history
-    doubted = (*_not_as_written(history), *_unsteady(found), *doubts(history, found.probes, found.counts))
-    return not doubted
+    return took_place(found) and not [*doubts(history, found.probes, found.counts, found.stream_counts)]
+
+
+def took_place(found: Findings) -> bool:
+    """Whether the drill took place as written. If not, its promises were not put to the test."""
+    return not [*_not_as_written(found.history), *_unsteady(found)]
 
 
 def _all_well(history: History) -> str:
@@ -86,7 +93,7 @@ def _not_as_written(history: History) -> Iterator[str]:
     for lease in history.plan.leases:
         for host in lease.targets:
             if (lease.id, host) not in shown:
-                text = why.get((lease.id, host), "nothing was recorded")
+                text = first_line(why.get((lease.id, host), "nothing was recorded"))
                 yield f"{lease.fault.name} was not shown to have an effect on {host}: {text}"
 
 
@@ -95,7 +102,8 @@ def _unsteady(found: Findings) -> Iterator[str]:
     history, effect = found.history, instant(found.marks, "effect")
     for record in history.records:
         if isinstance(record, PhaseEnded) and record.phase is Phase.STEADY_STATE and record.problem:
-            yield f"no steady state at the start: {record.problem}"
+            problem = first_line(record.problem).removeprefix("no steady state: ")
+            yield f"no steady state at the start: {problem}"
         if isinstance(record, CheckFinished) and record.phase is Phase.STEADY_STATE and record.outcome != "passed":
             yield f"no steady state at the start: {_check(record)}"
     if effect is None or not isinstance(history.plan, Plan):
@@ -149,8 +157,11 @@ def _detection(history: History, marks: Sequence[Mark]) -> Iterator[Reason]:
         yield Reason(verdict=verdict, text=f"the fault was detected after {span(mark.since_effect)} s, {promised}")
 
 
-def _unchecked(history: History) -> Iterator[str]:
-    """Checks that say nothing: broken, or never run."""
+def _unchecked(history: History, *, over_early: bool) -> Iterator[str]:
+    """Checks that say nothing: broken, or never run.
+
+    `over_early`: there is a reason already. That a drill then went no further is no news.
+    """
     if not isinstance(history.plan, Plan):
         return
     drill = history.plan.drill
@@ -158,20 +169,23 @@ def _unchecked(history: History) -> Iterator[str]:
     for record in checks:
         if record.outcome == "broken" and record.phase is not Phase.STEADY_STATE:
             yield f"a checker broke: {_check(record)}"
+    reached = {record.phase for record in history.records if isinstance(record, PhaseStarted)}
     for phase, names in ((Phase.STEADY_STATE, drill.steady_state), (Phase.POSTCONDITIONS, drill.postconditions)):
+        if over_early and phase not in reached:
+            continue
         ran = {record.check for record in checks if record.phase is phase}
         for name in names:
             if name not in ran:
                 yield f"{phase.replace('_', ' ')}: no result of the check {name}"
     for ended in history.records:
         if isinstance(ended, PhaseEnded) and ended.phase is Phase.POSTCONDITIONS and ended.problem:
-            yield f"the post-conditions could not be checked: {ended.problem}"
+            yield f"the post-conditions could not be checked: {first_line(ended.problem)}"
 
 
 def _check(record: CheckFinished) -> str:
-    first = (record.message or "").strip().splitlines()
-    return f"{record.check}: {record.name}" + _after(first[0] if first else None)
+    return f"{record.check}: {record.name}" + _after(record.message)
 
 
 def _after(detail: str | None) -> str:
-    return f": {detail}" if detail else ""
+    line = first_line(detail)
+    return f": {line}" if line else ""

@@ -40,6 +40,8 @@ class ObjectiveResult:
     """None: could not be known."""
     met: bool | None
     """None: the interval holds the objective, or there is no actual."""
+    judged: bool = True
+    """False: the drill did not take place as written, so that the numbers say nothing about the promise."""
 
 
 @data
@@ -79,6 +81,25 @@ class Percentiles:
 
 
 @data
+class StreamLevel:
+    """Service level of the longer, streamed answers."""
+
+    scheduled: int
+    good: int
+    """Whole, right, begun in time, and at the promised pace where one is promised."""
+    by_outcome: dict[Outcome, int]
+    ttft_ms: Percentiles | None
+    itl_ms: Percentiles | None
+    """From one token to the next; its count is of gaps. None: no stream had two tokens."""
+    tokens_per_s: float | None
+    """Median over the streams that came whole, each from its first token to its last."""
+    goodput: float | None
+    """Good ones among those that were sent."""
+    error_rate: float | None
+    """Those without a whole answer among those that were sent."""
+
+
+@data
 class Window:
     """Service level in one part of the run."""
 
@@ -90,6 +111,69 @@ class Window:
     """Good answers by who gave them."""
     ttft_ms: Percentiles | None
     """None: nothing was answered."""
+    error_rate: float | None = None
+    """Probes without a whole answer among those that were sent."""
+    wrong_share: float | None = None
+    """Wrong answers among the whole ones, of probes and streams together."""
+    streams: StreamLevel | None = None
+    """None: no stream was due."""
+
+
+@data
+class Disagreement:
+    """When one replica answered otherwise than the golden answers. Seconds since the start of the observer."""
+
+    replica: str | None
+    """None: nobody says who answered."""
+    start: Interval
+    """Between the last right answer before and the first wrong one."""
+    end: Interval | None
+    """Between the last wrong answer and the first right one after it. None: it gave none."""
+    wrong: int
+    of: int
+    """All of its answers to requests sent in that time."""
+
+
+class Fate(StrEnum):
+    """What became of a request that was open when the fault took hold."""
+
+    FINISHED = "finished"
+    CUT = "cut"
+    """It broke off, or its connection did before an answer began."""
+    HUNG = "hung"
+    WRONG = "wrong"
+    TOO_SLOW = "too_slow"
+    REFUSED = "refused"
+    """It was answered with an error."""
+    UNKNOWN = "unknown"
+    """The observer was stopped before it ended."""
+
+
+@data
+class OpenRequest:
+    """One request in flight."""
+
+    kind: Literal["probe", "stream"]
+    seq: int
+    fate: Fate
+    surely: bool
+    """Open all through the time in which the fault took hold; else it may have ended before, or begun after."""
+    replica: str | None
+    """Who answered in the end."""
+    retries: int | None
+    """How often the load balancer sent it again. None: it does not say."""
+    error: str | None = None
+
+
+@data
+class InFlight:
+    """All requests in flight."""
+
+    fates: dict[Fate, int]
+    surely: int
+    retried: int | None
+    """Sent again by the load balancer, so that two engines may have worked on it. None: there is no evidence."""
+    requests: tuple[OpenRequest, ...]
 
 
 @data
@@ -142,6 +226,9 @@ class Result:
     measured: tuple[Measured, ...] = ()
     episodes: tuple[Episode, ...]
     windows: tuple[Window, ...]
+    disagreement: tuple[Disagreement, ...] = ()
+    in_flight: InFlight | None = None
+    """None: nothing was shown to take hold, or an older result."""
     phases: tuple[PhaseSpan, ...]
     marks: tuple[Mark, ...]
     checks: tuple[CheckResult, ...]

@@ -80,7 +80,7 @@ class StreamSample:
     sent: Instant | None
     """None: never sent."""
     first_token: Instant | None
-    gaps_ms: tuple[float, ...] = ()
+    gaps_ms: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = ()
     """Between the arrivals of one token and the next, in milliseconds; with `first_token` they give the instants."""
     tokens: int = Field(ge=0)
     """Events with text that came; the engines here send an event for each token."""

@@ -12,7 +12,7 @@ from drill_runner.model.base import Interval
 from drill_runner.model.drill import Detection, Drill, FaultUse, Objectives, ProbePlan, Recovery
 from drill_runner.model.fault import Fault, Fidelity, Manifest
 from drill_runner.model.inventory import Endpoint, Host, Inventory
-from drill_runner.model.plan import Lease, Phase, Plan, Step
+from drill_runner.model.plan import AnyPlan, Lease, Phase, Plan, Step
 from drill_runner.model.record import (
     CheckFinished,
     EffectShown,
@@ -31,6 +31,7 @@ from drill_runner.model.sample import (
     PoolSample,
     ProbeSample,
     Sample,
+    StreamSample,
 )
 
 BEGIN = 1000.0
@@ -73,15 +74,51 @@ def probes(count: int, but: Mapping[int, ProbeSample | Outcome] | None = None) -
     return tuple(made)
 
 
+STREAM_PERIOD = 0.5
+TOKENS = 5
+GAP_MS = 62.5
+"""A stream of `TOKENS` tokens takes a quarter of a second after its first one."""
+
+
+def stream(
+    seq: int, outcome: Outcome = Outcome.OK, *, tokens: int = TOKENS, gap_ms: float = GAP_MS, replica: str = "gpu1"
+) -> StreamSample:
+    """A stream that gave `tokens`, one each `gap_ms`, and ended with the last one, or at its timeout of 2 s."""
+    at = BEGIN + PERIOD / 2 + seq * STREAM_PERIOD
+    first = at + ANSWERED_AFTER
+    sent = outcome is not Outcome.NOT_SENT
+    gaps = (gap_ms,) * max(0, tokens - 1) if sent else ()
+    return StreamSample(
+        seq=seq,
+        due=at,
+        sent=at + SENT_AFTER if sent else None,
+        first_token=first if tokens and sent else None,
+        gaps_ms=gaps,
+        tokens=tokens if sent else 0,
+        end=at + 2 if outcome is Outcome.TIMEOUT else first + sum(gaps) / 1000,
+        outcome=outcome,
+        status=200 if tokens and sent else None,
+        replica=replica if tokens and sent else None,
+    )
+
+
+def streams(count: int, but: Mapping[int, StreamSample] | None = None) -> tuple[StreamSample, ...]:
+    """`count` good streams, except those in `but`."""
+    return tuple((but or {}).get(seq, stream(seq)) for seq in range(count))
+
+
 def watched(
-    seen: Sequence[ProbeSample], pool: Iterable[PoolSample] = (), clock: Iterable[ClockSample] = ()
+    seen: Sequence[ProbeSample],
+    pool: Iterable[PoolSample] = (),
+    clock: Iterable[ClockSample] = (),
+    streamed: Sequence[StreamSample] = (),
 ) -> tuple[Sample, ...]:
     """What an observer writes around its probes."""
     started = ObserverStarted(
         at=BEGIN, utc="2026-11-24T10:15:00+00:00", rate_hz=8, timeout_s=2, ttft_slo_ms=500, url="http://lb1", model="m"
     )
-    stopped = ObserverStopped(at=due(len(seen)) + 2, scheduled=len(seen))
-    return (started, *seen, *pool, *clock, stopped)
+    stopped = ObserverStopped(at=due(len(seen)) + 2, scheduled=len(seen), streams_scheduled=len(streamed))
+    return (started, *seen, *streamed, *pool, *clock, stopped)
 
 
 def look(at: float, gpu2: str = "UP") -> PoolSample:
@@ -172,6 +209,7 @@ def history(samples: Sequence[Sample] | None = None, **changes: object) -> Histo
     return replace(passing, **changes)  # type: ignore[arg-type]
 
 
+_PLAN: TypeAdapter[AnyPlan] = TypeAdapter(AnyPlan)
 _RECORD: TypeAdapter[Record] = TypeAdapter(Record)
 _SAMPLE: TypeAdapter[Sample] = TypeAdapter(Sample)
 
@@ -180,7 +218,7 @@ def write(run: History, folder: Path) -> Path:
     """Leave `run` as the runner would."""
     folder.mkdir(exist_ok=True)
     if run.plan is not None:
-        (folder / "plan.json").write_bytes(TypeAdapter(Plan).dump_json(run.plan, indent=2) + b"\n")
+        (folder / "plan.json").write_bytes(_PLAN.dump_json(run.plan, indent=2) + b"\n")
     (folder / "journal.jsonl").write_bytes(b"".join(_RECORD.dump_json(record) + b"\n" for record in run.records))
     (folder / "samples.jsonl").write_bytes(b"".join(_SAMPLE.dump_json(sample) + b"\n" for sample in run.samples))
     return folder

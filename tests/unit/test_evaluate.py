@@ -359,3 +359,33 @@ def test_the_same_folder_gives_the_same_bytes_and_they_fit_the_schema(tmp_path: 
     jsonschema.validate(made, json.loads(result_schema()))
     assert made["episodes"][0]["by_outcome"] == {"http_error": 1, "timeout": 1}
     assert made["episodes"][0]["start"] == {"lower": 2.125977, "upper": 2.259766}
+
+
+def _over_before_it_began(problem: str = "no steady state: test_it: AssertionError: assert 1 == 2\n  more") -> Result:
+    failed = PhaseEnded(at=BEGIN + 1, phase=Phase.STEADY_STATE, problem=problem)
+    steady = [record for record in records()[:2] if not isinstance(record, PhaseEnded)]
+    broken = check(
+        Phase.STEADY_STATE, 0.5, "failed", "AssertionError: assert 1 == 2\n  Differing items:\n  " + "x" * 500
+    )
+    seen = watched(probes(48, {20: Outcome.HTTP_ERROR}), pool=LOOKS)
+    return evaluate(history(seen, records=(*steady, broken, failed, records()[-1])))
+
+
+def test_a_drill_that_did_not_take_place_says_so_and_nothing_else():
+    result = _over_before_it_began()
+    assert texts(result) == [
+        "server_crash was not shown to have an effect on gpu2: nothing was recorded",
+        "no steady state at the start: endpoint: test_it: AssertionError: assert 1 == 2",
+        "no steady state at the start: test_it: AssertionError: assert 1 == 2",
+    ]
+    assert [(one.name, one.met, one.judged) for one in result.objectives] == [
+        ("rto_s", None, False),
+        ("failed_requests", None, False),
+    ]
+    assert result.objectives[1].actual == Interval(lower=1, upper=1)
+    assert "Differing items" in str(result.checks[0].message)
+
+
+def test_a_long_line_is_cut_in_a_reason():
+    (*_, text) = texts(_over_before_it_began("x" * 500))
+    assert text == "no steady state at the start: " + "x" * 199 + "…"

@@ -11,15 +11,16 @@ from hypothesis import strategies as st
 from drill_runner.evaluate import evaluate, read_run, to_json
 from drill_runner.evaluate.outages import outages
 from drill_runner.model.result import Episode, Verdict
-from drill_runner.model.sample import Outcome, ProbeSample, Sample
-from tests.unit.runs import BAD, GOOD_IN_A_ROW, LOOKS, PERIOD, history, probe, probes, watched, write
+from drill_runner.model.sample import Outcome, ProbeSample, Sample, StreamSample
+from tests.unit.runs import BAD, GOOD_IN_A_ROW, LOOKS, PERIOD, history, probe, probes, streams, watched, write
 
 COUNT = 60
 UNANSWERED = [one for one in BAD if one not in (Outcome.WRONG_ANSWER, Outcome.TOO_SLOW)]
 FAILURES = st.dictionaries(st.integers(0, COUNT - 1), st.sampled_from(BAD), max_size=20)
+RUN = history(watched(probes(48), pool=LOOKS, streamed=streams(12)))
 CONTENT = {
     path.name: path.read_bytes()
-    for path in write(history(), Path(tempfile.mkdtemp(prefix="drill-runner-test-")) / "run").iterdir()
+    for path in write(RUN, Path(tempfile.mkdtemp(prefix="drill-runner-test-")) / "run").iterdir()
 }
 
 
@@ -68,10 +69,10 @@ def test_nor_does_it_where_good_answers_differ(
 
 @given(FAILURES, st.randoms(use_true_random=False))
 def test_the_order_of_lines_and_repeated_lines_never_matter(failures: dict[int, Outcome], dice: random.Random):
-    samples = list(watched(probes(COUNT, failures), pool=LOOKS))
+    samples = list(watched(probes(COUNT, failures), pool=LOOKS, streamed=streams(12)))
     straight = to_json(evaluate(history(samples)))
     dice.shuffle(samples)
-    again = dice.choice([sample for sample in samples if isinstance(sample, ProbeSample)])
+    again = dice.choice([sample for sample in samples if isinstance(sample, ProbeSample | StreamSample)])
     assert to_json(evaluate(history([*samples, again]))) == straight
 
 
@@ -126,4 +127,4 @@ def test_a_flipped_byte_never_breaks_the_judge(name: str, data: st.DataObject):
 
 def test_the_uncut_folder_passes():
     """Else the properties above would hold for the wrong reason."""
-    assert evaluate(history()).verdict is Verdict.PASSED
+    assert evaluate(RUN).verdict is Verdict.PASSED
