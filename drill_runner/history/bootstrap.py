@@ -28,10 +28,10 @@ class Ends(NamedTuple):
 
 @dataclass(frozen=True)
 class Bounds:
-    """Two confidence intervals of the same thing; None where an end is unknown."""
+    """Two confidence intervals of the same thing. An end may be infinite: it is among the unknown values."""
 
-    middles: Interval | None
-    careful: Interval | None
+    middles: tuple[float, float]
+    careful: tuple[float, float]
 
 
 def ends(values: Sequence[Interval | None], *, at_least: bool) -> tuple[Ends, ...]:
@@ -80,8 +80,8 @@ def _resamples(values: Sequence[Ends], dice: random.Random) -> Iterator[list[End
 def _bounds(medians: Sequence[Ends]) -> Bounds:
     lower, middle, upper = (sorted(column) for column in zip(*medians, strict=True))
     return Bounds(
-        middles=known(nearest_rank(middle, _TAIL), nearest_rank(middle, 1 - _TAIL)),
-        careful=known(nearest_rank(lower, _TAIL), nearest_rank(upper, 1 - _TAIL)),
+        middles=(nearest_rank(middle, _TAIL), nearest_rank(middle, 1 - _TAIL)),
+        careful=(nearest_rank(lower, _TAIL), nearest_rank(upper, 1 - _TAIL)),
     )
 
 

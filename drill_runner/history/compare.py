@@ -65,17 +65,16 @@ def _known(name: str, a: Interval | None, b: Interval | None) -> Judgement:
 def _repeated(name: str, unit: Unit, old: Sequence[Interval | None], new: Sequence[Interval | None]) -> Compared:
     at_least = name in AT_LEAST
     a, b = bootstrap.ends(old, at_least=at_least), bootstrap.ends(new, at_least=at_least)
-    difference = bootstrap.of_difference(a, b, f"{SEED}/{name}").careful
-    if difference is not None:
-        judgement = _sign(name, above=difference.lower > 0, below=difference.upper < 0)
-    else:
-        judgement = Judgement.SAME if not any(old) and not any(new) else Judgement.UNKNOWN
+    lower, upper = bootstrap.of_difference(a, b, f"{SEED}/{name}").careful
+    judgement = _sign(name, above=lower > 0, below=upper < 0)
+    if any(old) is not any(new):  # one side never knew it, which may have other reasons than that it was bad
+        judgement = Judgement.UNKNOWN
     return Compared(
         name=name,
         unit=unit,
-        a=bootstrap.of_median(a, f"{SEED}/{name}/a").careful,
-        b=bootstrap.of_median(b, f"{SEED}/{name}/b").careful,
-        difference=difference,
+        a=bootstrap.known(*bootstrap.of_median(a, f"{SEED}/{name}/a").careful),
+        b=bootstrap.known(*bootstrap.of_median(b, f"{SEED}/{name}/b").careful),
+        difference=bootstrap.known(lower, upper),
         judgement=judgement,
     )
 

@@ -76,8 +76,8 @@ def _spreads(sound: Sequence[RunRow], seed: int) -> Iterator[Spread]:
             unknown=sum(value is None for value in values),
             median=bootstrap.known(middle.lower, middle.upper),
             worst=_worst(values, at_least=name in AT_LEAST),
-            ci95_middles=bounds.middles,
-            ci95=bounds.careful,
+            ci95_middles=bootstrap.known(*bounds.middles),
+            ci95=bootstrap.known(*bounds.careful),
         )
 
 

@@ -14,12 +14,12 @@ from drill_runner.report import wording
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 SHORT = {
-    "rto_s": "RTO",
-    "replica_rto_s": "replica",
-    "detect_s": "detected",
+    "rto_s": "RTO s",
+    "replica_rto_s": "replica s",
+    "detect_s": "detected s",
     "failed_requests": "failed",
-    "availability": "avail.",
-    "ttft_p99_ms": "TTFT p99",
+    "availability": "good %",
+    "ttft_p99_ms": "p99 ms",
 }
 """Heads of narrow columns."""
 _VERDICT = {Verdict.PASSED: "green", Verdict.FAILED: "red", Verdict.INCONCLUSIVE: "yellow"}
@@ -70,7 +70,9 @@ def show_summary(summary: Summary, console: Console, report: object = None) -> N
 def show_comparison(comparison: Comparison, console: Console) -> None:
     """Print how B stands to A."""
     style = _JUDGEMENT[comparison.judgement]
-    console.print(Text.assemble("B is ", (_SAID[comparison.judgement], f"bold {style}")))
+    known = comparison.judgement is not Judgement.UNKNOWN
+    said = _SAID[comparison.judgement] if known else "B may be worse or not: it cannot be told"
+    console.print(Text.assemble("B is " if known else "", (said, f"bold {style}")))
     console.print(_side("A", comparison.a))
     console.print(_side("B", comparison.b))
     table = _table("quantity", "A", "B", "B less A", "")
@@ -124,7 +126,9 @@ def _span(run: RunRow, name: str) -> Interval | None:
 
 
 def _value(run: RunRow, name: str) -> str:
-    return next((wording.interval(one.actual, one.unit) for one in run.measured if one.name == name), "")
+    """Without its unit, which stands in the head."""
+    full = next((wording.interval(one.actual, one.unit) for one in run.measured if one.name == name), "")
+    return full.replace(" to ", "-").partition(" ")[0]
 
 
 def _side(name: str, side: Side) -> Text:

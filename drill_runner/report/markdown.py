@@ -31,7 +31,8 @@ def render(result: Result) -> str:
     if whole is not None:
         bad = wording.outcomes(whole.by_outcome, bad_only=True)
         lines.append(f"Probes: {whole.good} of {whole.scheduled} good; not good: {bad}. ")
-    lines.append(f"Checks: {wording.tally(result.checks)}.")
+    if result.faults or result.checks:
+        lines.append(f"Checks: {wording.tally(result.checks)}.")
     for check in result.checks:
         if check.outcome != "passed":
             first = next(iter((check.message or "").splitlines()), "")

@@ -28,7 +28,7 @@ def show(result: Result, console: Console, report: Path | None = None) -> None:
         ("Service level", _windows(result)),
         (f"Checks: {wording.tally(result.checks)}", _checks(result)),
     ):
-        if table.row_count or name.startswith("Checks"):
+        if table.row_count or (name.startswith("Checks") and result.faults):
             console.print(Padding(Text(name, style="bold"), (0, 0, 0, 1)))
             console.print(table if table.row_count else "")
     if report is not None:
@@ -84,7 +84,8 @@ def _objectives(result: Result) -> Table:
 
 
 def _marks(result: Result) -> Table:
-    table = _table("event", "after the effect", "evidence", numbers=frozenset({"after the effect"}))
+    when = "after the effect" if result.faults else "when"
+    table = _table("event", when, "evidence", numbers=frozenset({when}))
     for mark in result.marks:
         if mark.instant is not None:
             name = wording.title(mark.name, wording.MARK_TITLES)
