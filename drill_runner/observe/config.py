@@ -73,10 +73,12 @@ def read_config(path: Path) -> ObserverConfig:
 
 
 def read_prompts(config: ObserverConfig) -> tuple[Prompt, ...]:
-    """What to ask, in the order of rotation."""
+    """What to ask, in the order of rotation: the golden prompts with the shortest answers, for a probe must cost little."""
     if config.golden_file is None:
         return (FIXED_PROMPT,)
-    return _read(Path(config.golden_file).expanduser(), _GOLDEN, "golden file").prompts
+    prompts = _read(Path(config.golden_file).expanduser(), _GOLDEN, "golden file").prompts
+    shortest = min(prompt.max_tokens for prompt in prompts)
+    return tuple(prompt for prompt in prompts if prompt.max_tokens == shortest)
 
 
 def read_key(config: ObserverConfig) -> str | None:

@@ -11,7 +11,8 @@ import aiohttp
 
 from drill_runner.model.sample import Outcome, ProbeSample, StreamSample
 from drill_runner.observe.config import ObserverConfig, Prompt
-from drill_runner.observe.stream import Answer, NotAnEventError
+from drill_runner.observe.stream import Answer, NotACompletionError
+from drill_runner.observe.whole import WholeAnswer
 
 OK_STATUS = 200
 KEPT_TEXT = 200
@@ -28,7 +29,7 @@ class _Seen:
     status: int | None = None
     replica: str | None = None
     retries: int | None = None
-    answer: Answer = field(default_factory=Answer)
+    answer: Answer | WholeAnswer = field(default_factory=Answer)
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,11 @@ class Prober:
         self._session = session
 
     async def probe(self, seq: int, due: float) -> ProbeSample:
-        """Send number `seq`, due at `due`. Always ends by `due` plus the timeout, and always with a sample."""
-        seen = _Seen(sent=time.monotonic())
+        """Send number `seq`, due at `due`. Always ends by `due` plus the timeout, and always with a sample.
+
+        The answer is asked for whole: once a stream has begun, no load balancer can send its request again.
+        """
+        seen = _Seen(sent=time.monotonic(), answer=WholeAnswer())
         outcome, error = await self._exchange(self._probes[seq % len(self._probes)], seen, due)
         return ProbeSample(
             seq=seq,
@@ -100,7 +104,7 @@ class Prober:
             outcome, error = Outcome.TIMEOUT, f"no whole answer within {request.timeout_s:g} s"
         except asyncio.CancelledError:
             outcome, error = Outcome.NOT_SENT, "the observer was stopped with the request still open"
-        except NotAnEventError as broken:
+        except NotACompletionError as broken:
             outcome, error = Outcome.HTTP_ERROR, str(broken)
         except (aiohttp.ClientError, OSError) as broken:
             outcome = Outcome.CONNECTION_ERROR if seen.status is None else Outcome.TRUNCATED
@@ -114,12 +118,14 @@ class Prober:
             seen.retries = _count(response.headers.get("x-retries"))
             if response.status != OK_STATUS:
                 return
-            if response.content_type != "text/event-stream":
-                raise NotAnEventError(f"expected an event stream, got {response.content_type}")
+            wanted = "text/event-stream" if isinstance(seen.answer, Answer) else "application/json"
+            if response.content_type != wanted:
+                raise NotACompletionError(f"expected {wanted}, got {response.content_type}")
             async for piece in response.content.iter_any():
                 seen.answer.feed(piece, time.monotonic())
                 if seen.answer.done:
                     return
+            seen.answer.end()
 
     def _judge(self, seen: _Seen, request: _Request, due: float) -> tuple[Outcome, str | None]:
         """How a request ended that met no error on its way. A wrong answer outweighs a slow one."""
@@ -128,7 +134,7 @@ class Prober:
             # The status alone: bodies of refused requests may repeat the key that was refused.
             return Outcome.HTTP_ERROR, f"HTTP status {seen.status}"
         if not answer.done or answer.first_token is None:
-            return Outcome.TRUNCATED, "the stream ended without [DONE]"
+            return Outcome.TRUNCATED, "the answer broke off"
         if not request.is_right(answer.text):
             return Outcome.WRONG_ANSWER, None
         ttft_s = answer.first_token - due
@@ -139,7 +145,8 @@ class Prober:
 
 def _probe(config: ObserverConfig, prompt: Prompt) -> _Request:
     golden = prompt.answer
-    return _Request(_body(config.model, prompt), config.timeout_s, bool if golden is None else golden.__eq__)
+    body = _body(config.model, prompt, stream=False)
+    return _Request(body, config.timeout_s, bool if golden is None else golden.__eq__)
 
 
 def _stream(config: ObserverConfig, prompt: Prompt) -> _Request:
@@ -147,12 +154,12 @@ def _stream(config: ObserverConfig, prompt: Prompt) -> _Request:
     longer = replace(prompt, max_tokens=max(config.stream_tokens, prompt.max_tokens))
     golden = prompt.answer
     is_right = bool if golden is None else lambda text: text.startswith(golden)
-    return _Request(_body(config.model, longer), config.stream_timeout_s, is_right)
+    return _Request(_body(config.model, longer, stream=True), config.stream_timeout_s, is_right)
 
 
-def _body(model: str, prompt: Prompt) -> bytes:
-    asked = {"model": model, "prompt": prompt.prompt, "max_tokens": prompt.max_tokens, "temperature": 0, "stream": True}
-    return json.dumps(asked).encode()
+def _body(model: str, prompt: Prompt, *, stream: bool) -> bytes:
+    asked = {"model": model, "prompt": prompt.prompt, "max_tokens": prompt.max_tokens, "temperature": 0}
+    return json.dumps(asked | {"stream": stream}).encode()
 
 
 def _wrong(outcome: Outcome, seen: _Seen) -> str | None:

@@ -6,7 +6,7 @@ MAX_PENDING_BYTES = 1 << 20
 """An event longer than this is not one of a completion."""
 
 
-class NotAnEventError(ValueError):
+class NotACompletionError(ValueError):
     """The stream holds something that is not an event of a completion."""
 
 
@@ -27,9 +27,12 @@ class Answer:
         self._pending = (self._pending + piece).replace(b"\r\n", b"\n")
         *events, self._pending = self._pending.split(b"\n\n")
         if len(self._pending) > MAX_PENDING_BYTES:
-            raise NotAnEventError(f"an event of more than {MAX_PENDING_BYTES} bytes")
+            raise NotACompletionError(f"an event of more than {MAX_PENDING_BYTES} bytes")
         for event in events:
             self._take(event, at)
+
+    def end(self) -> None:
+        """The body is over; whether the answer is whole was in it."""
 
     def _take(self, event: bytes, at: float) -> None:
         payload = b"\n".join(_value(line) for line in event.split(b"\n") if line.startswith(b"data:"))
@@ -55,8 +58,8 @@ def _text(payload: bytes) -> str:
     try:
         event = json.loads(payload)
         if "error" in event:
-            raise NotAnEventError("an error inside the stream")
+            raise NotACompletionError("an error inside the stream")
         texts = [choice["text"] for choice in event["choices"]]
         return "".join(texts)
     except (json.JSONDecodeError, UnicodeDecodeError, TypeError, KeyError) as error:
-        raise NotAnEventError(f"not an event of a completion ({type(error).__name__})") from error
+        raise NotACompletionError(f"not an event of a completion ({type(error).__name__})") from error

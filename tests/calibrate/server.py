@@ -95,17 +95,18 @@ class ScriptedServer:
                 writer.write(_response(200, "text/csv", STATS.encode()))
             else:
                 body = await reader.readexactly(_length(head))
-                tokens = json.loads(body)["max_tokens"]
+                asked = json.loads(body)
+                tokens = asked["max_tokens"]
                 self.requests[tokens] = head + body
                 await asyncio.sleep(LATENCY_S)
-                async for part in self._answer(reader, writer, tokens):
+                async for part in self._answer(reader, writer, tokens, whole=not asked["stream"]):
                     writer.write(part)
             await writer.drain()
         self._open.discard(writer)
         writer.close()
 
     async def _answer(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, tokens: int
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, tokens: int, *, whole: bool
     ) -> AsyncIterator[bytes]:
         trouble = self._trouble
         if trouble in (Trouble.RESET, Trouble.DROP):
@@ -115,22 +116,29 @@ class ScriptedServer:
         elif trouble is Trouble.HTTP_503:
             yield _response(503, "text/plain", b"no server is available")
         elif trouble is Trouble.TRUNCATED:
-            yield _HEAD + _chunk(_event(ANSWER))
+            yield _whole(ANSWER)[:-2] if whole else _HEAD + _chunk(_event(ANSWER))
         else:
             if trouble is Trouble.HELD:
                 await self._over.wait()
             if trouble is Trouble.SLOW:
                 await asyncio.sleep(SLOW_S)
             text = " Rome" if trouble is Trouble.WRONG else ANSWER
-            yield _HEAD + _chunk(_event(text))
-            for number in range(1, tokens):
-                await asyncio.sleep(TOKEN_S)
-                if self._trouble is Trouble.LOST:
-                    await reader.read()
-                elif self._trouble is Trouble.HELD:
-                    await self._over.wait()
-                yield _chunk(_event(f" {number}"))
-            yield _chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n"
+            if whole:
+                yield _whole(text)
+                return
+            async for part in self._stream(reader, text, tokens):
+                yield part
+
+    async def _stream(self, reader: asyncio.StreamReader, text: str, tokens: int) -> AsyncIterator[bytes]:
+        yield _HEAD + _chunk(_event(text))
+        for number in range(1, tokens):
+            await asyncio.sleep(TOKEN_S)
+            if self._trouble is Trouble.LOST:
+                await reader.read()
+            elif self._trouble is Trouble.HELD:
+                await self._over.wait()
+            yield _chunk(_event(f" {number}"))
+        yield _chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n"
 
 
 _HEAD = (
@@ -139,9 +147,16 @@ _HEAD = (
 )
 
 
-def _response(status: int, kind: str, body: bytes) -> bytes:
-    head = f"HTTP/1.1 {status} x\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+def _response(status: int, kind: str, body: bytes, more: str = "") -> bytes:
+    head = (
+        f"HTTP/1.1 {status} x\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{more}Connection: close\r\n\r\n"
+    )
     return head.encode() + body
+
+
+def _whole(text: str) -> bytes:
+    body = json.dumps({"choices": [{"text": text}]}).encode()
+    return _response(200, "application/json", body, "x-served-by: scripted\r\nx-retries: 0\r\n")
 
 
 def _chunk(data: bytes) -> bytes:

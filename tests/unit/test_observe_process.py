@@ -152,7 +152,7 @@ def test_good_answers_who_gave_them_and_the_pool(tmp_path: Path):
             "prompt": "?",
             "max_tokens": 1,
             "temperature": 0,
-            "stream": True,
+            "stream": False,
         }
         longer = json.loads(bench.server.requests[TOKENS].partition(b"\r\n\r\n")[2])
         assert (longer["prompt"], longer["max_tokens"], longer["temperature"]) == ("?", TOKENS, 0)

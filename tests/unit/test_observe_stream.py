@@ -2,7 +2,7 @@
 
 import pytest
 
-from drill_runner.observe.stream import MAX_PENDING_BYTES, Answer, NotAnEventError
+from drill_runner.observe.stream import MAX_PENDING_BYTES, Answer, NotACompletionError
 
 EVENT = b'data: {"choices": [{"index": 0, "text": "%s"}]}\n\n'
 DONE = b"data: [DONE]\n\n"
@@ -44,10 +44,10 @@ def test_a_stream_without_its_end_is_not_done(stream: bytes):
     [b"nonsense", b"[]", b"3", b'{"choices": 3}', b'{"choices": [{}]}', b'{"error": {"message": "no"}}', b"\xff"],
 )
 def test_what_is_no_event_of_a_completion_is_refused(event: bytes):
-    with pytest.raises(NotAnEventError):
+    with pytest.raises(NotACompletionError):
         fed(b"data: " + event + b"\n\n")
 
 
 def test_an_endless_event_is_refused():
-    with pytest.raises(NotAnEventError, match="more than"):
+    with pytest.raises(NotACompletionError, match="more than"):
         fed(b"data: " + b"x" * MAX_PENDING_BYTES)
