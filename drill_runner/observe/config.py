@@ -73,7 +73,7 @@ def read_config(path: Path) -> ObserverConfig:
 
 
 def read_prompts(config: ObserverConfig) -> tuple[Prompt, ...]:
-    """What to ask, in the order of rotation: the golden prompts with the shortest answers, for a probe must cost little."""
+    """What to ask, in turn: the golden prompts with the shortest answers, for a probe must cost little."""
     if config.golden_file is None:
         return (FIXED_PROMPT,)
     prompts = _read(Path(config.golden_file).expanduser(), _GOLDEN, "golden file").prompts
