@@ -51,3 +51,7 @@ test: check molecule drills ## Everything
 .PHONY: calibrate
 calibrate: .venv/.ready ## The error of the measured times against outages of known length
 	python -m tests.calibrate
+
+.PHONY: bench-lab
+bench-lab: lab-up ## Times and sizes of the lab against what docs/performance.md promises
+	python -m tests.bench

@@ -1,0 +1,138 @@
+"""`python -m tests.bench`: times and sizes of the lab that is up, with the limits that the project promises.
+
+Ratios are of runs side by side, in turn, so that a noisy machine disturbs both alike. Exit code 1 if a limit is missed.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from drill_runner.catalog import Project, find_project
+from drill_runner.execute import run_playbook
+
+ROUNDS = 3
+LAB_MIB = 2048
+SITE_AGAIN_S = 30.0
+OVERHEAD = 1.15
+DRILL_AGAIN_S = 60.0
+LAB_AGAIN_S = 120.0
+
+
+@dataclass(frozen=True)
+class Line:
+    """One number and what was promised."""
+
+    what: str
+    value: float
+    limit: float
+    unit: str
+
+    def __str__(self) -> str:
+        verdict = "ok" if self.value <= self.limit else "MISSED"
+        return f"{self.what:<58} {self.value:8.2f} {self.unit:<4} promised at most {self.limit:g}  {verdict}"
+
+
+def timed(work: Callable[[], None]) -> float:
+    """Seconds that `work` takes."""
+    start = time.monotonic()
+    work()
+    return time.monotonic() - start
+
+
+def command(project: Project, *words: str) -> None:
+    """Run a command of the environment; CalledProcessError with its output if it fails."""
+    program = Path(sys.executable).with_name(words[0])
+    environment = os.environ | {"ANSIBLE_CONFIG": str(project.ansible_config)}
+    done = subprocess.run(
+        [program, *words[1:]], cwd=project.root, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        sys.exit(f"{' '.join(words)}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+
+
+def through_runner(project: Project) -> None:
+    """site.yml as the runner runs it."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = run_playbook(project.root, "site", project.lab_inventory, variables={}, keep=Path(folder, "kept"))
+    if not run.ok:
+        sys.exit(f"site.yml: {run.failures}")
+
+
+def site(project: Project) -> list[Line]:
+    """site.yml a second time, plain and through the runner, in turn."""
+    plain, ours = [], []
+    for _ in range(ROUNDS):
+        plain.append(timed(lambda: command(project, "ansible-playbook", "playbooks/site.yml")))
+        ours.append(timed(lambda: through_runner(project)))
+    return [
+        Line("site.yml a second time, median of 3", statistics.median(plain), SITE_AGAIN_S, "s"),
+        Line(
+            "  through the runner, of the plain time", statistics.median(ours) / statistics.median(plain), OVERHEAD, ""
+        ),
+    ]
+
+
+def memory(lab: str) -> Line:
+    """Resident memory that the lab's processes have to themselves and share, each page counted once."""
+    listed = subprocess.run(
+        ["podman", "ps", "--filter", f"label=io.drill-runner.lab={lab}", "--format", "{{.Pid}}"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    pids = [pid for first in listed.stdout.split() for pid in _tree(int(first))]
+    kib = sum(_pss_kib(pid) for pid in pids)
+    return Line(f"memory of the lab's {len(pids)} processes (PSS)", kib / 1024, LAB_MIB, "MiB")
+
+
+def _tree(pid: int) -> list[int]:
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+    return [pid, *(deeper for child in children for deeper in _tree(int(child)))]
+
+
+def _pss_kib(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
+
+
+def again(project: Project) -> Line:
+    """What `make drill` does when the lab is up."""
+
+    def drill() -> None:
+        command(project, "drill_runner", "lab", "up")
+        command(project, "drill_runner", "run", "server_crash")
+
+    return Line("make drill, with the lab up", timed(drill), DRILL_AGAIN_S, "s")
+
+
+def rebuilt(project: Project) -> Line:
+    """The lab from nothing, with images and weights cached."""
+
+    def down_and_up() -> None:
+        command(project, "drill_runner", "lab", "down")
+        command(project, "drill_runner", "lab", "up")
+
+    return Line("lab down and up, images cached, site.yml included", timed(down_and_up), LAB_AGAIN_S, "s")
+
+
+def main() -> int:
+    """Measure, print, and say whether all is as promised."""
+    project = find_project(None, Path(__file__).parent)
+    lines = [*site(project), memory("drill-lab"), again(project), rebuilt(project)]
+    for line in lines:
+        sys.stdout.write(f"{line}\n")
+    return 1 if any(line.value > line.limit for line in lines) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
