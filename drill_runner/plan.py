@@ -51,6 +51,7 @@ def make_plan(
     _check_limits(where, drill, leases)
     _check_blast_radius(where, drill, leases, inventory)
     _check_pool(where, drill, inventory)
+    _check_streams(where, drill)
     return Plan(run_id=run_id, drill=drill, inventory=inventory, leases=leases, steps=tuple(_steps(drill, leases)))
 
 
@@ -150,6 +151,17 @@ def _check_pool(where: str, drill: Drill, inventory: Inventory) -> None:
     for key in ("pool_stats_url", "pool_backend"):
         if getattr(inventory.endpoint, key) is None:
             raise UsageError(f"{inventory.source}: drill_endpoint.{key}: missing; {asks} of {where} is judged by it")
+
+
+def _check_streams(where: str, drill: Drill) -> None:
+    """Whatever is judged by streams needs some."""
+    if drill.probe.stream_rate_hz:
+        return
+    for name in ("itl_p99_ms", "goodput_min"):
+        if getattr(drill.objectives, name) is not None:
+            raise UsageError(
+                f"{where}: probe.stream_rate_hz: 0; objectives.{name} is judged by streams, so expected more than 0"
+            )
 
 
 def _steps(drill: Drill, leases: tuple[Lease, ...]) -> Iterator[Step]:

@@ -2,7 +2,7 @@
 
 import re
 
-from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
+from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from drill_runner.model.result import CheckResult, ObjectiveResult, Result, Verdict
 from drill_runner.report import wording
@@ -40,7 +40,9 @@ def _verdict(result: Result) -> TestCase:
 def _objective(result: Result, objective: ObjectiveResult) -> TestCase:
     case = TestCase(objective.name, f"{result.drill}.objectives", 0)
     actual = wording.interval(objective.actual, objective.unit)
-    if objective.met is None:
+    if not objective.judged:
+        _add(case, Skipped(f"promised {wording.bound(objective)}, not judged: the drill did not take place as written"))
+    elif objective.met is None:
         _add(case, Error(f"promised {wording.bound(objective)}, cannot tell: {actual}"))
     elif not objective.met:
         _add(case, Failure(f"promised {wording.bound(objective)}, was {actual}"))
@@ -58,7 +60,7 @@ def _check(result: Result, check: CheckResult) -> TestCase:
     return case
 
 
-def _add(case: TestCase, entry: Failure | Error, text: str = "") -> None:
+def _add(case: TestCase, entry: Failure | Error | Skipped, text: str = "") -> None:
     entry.message = _printable(entry.message)
     if text:
         entry.text = _printable(text)

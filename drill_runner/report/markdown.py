@@ -6,7 +6,7 @@ from drill_runner.model.result import Result, Verdict
 from drill_runner.report import wording
 
 _SIGNS = {Verdict.PASSED: "✅", Verdict.FAILED: "❌", Verdict.INCONCLUSIVE: "❔"}
-_MET = {True: "✅ met", False: "❌ missed", None: "❔ cannot tell"}
+_MET = {True: "✅", False: "❌", None: "❔"}
 
 
 def render(result: Result) -> str:
@@ -25,12 +25,24 @@ def render(result: Result) -> str:
         for objective in result.objectives:
             name = _text(wording.title(objective.name, wording.OBJECTIVE_TITLES))
             actual = wording.interval(objective.actual, objective.unit)
-            lines.append(f"| {name} | {wording.bound(objective)} | {actual} | {_MET[objective.met]} |")
+            lines.append(
+                f"| {name} | {wording.bound(objective)} | {actual} | {_MET[objective.met]} {wording.met(objective)} |"
+            )
         lines.append("")
     whole = next((window for window in result.windows if window.name == "all" and window.scheduled), None)
     if whole is not None:
         bad = wording.outcomes(whole.by_outcome, bad_only=True)
         lines.append(f"Probes: {whole.good} of {whole.scheduled} good; not good: {bad}. ")
+        if whole.streams is not None:
+            streams = whole.streams
+            bad = wording.outcomes(streams.by_outcome, bad_only=True)
+            lines.append(f"Streams: {streams.good} of {streams.scheduled} good; not good: {bad}.")
+    if result.in_flight is not None and result.in_flight.requests:
+        fates = ", ".join(f"{count} {fate}" for fate, count, _ in wording.fates(result.in_flight))
+        lines.append(f"In flight when the fault took hold: {fates}; {wording.retried(result.in_flight)}.")
+    for found in result.disagreement:
+        who, share, start, end = wording.disagreed(found)
+        lines.append(f"Wrong answers: {_text(who)}, {share}, from {start} until {end} after the start.")
     if result.faults or result.checks:
         lines.append(f"Checks: {wording.tally(result.checks)}.")
     for check in result.checks:

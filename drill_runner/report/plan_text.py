@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Iterator
 
+from drill_runner.model.drill import ProbePlan
 from drill_runner.model.plan import Plan, Step
 
 WIDTH = 80
@@ -24,9 +25,15 @@ def _head(plan: Plan) -> Iterator[str]:
     yield from _field(
         "Agreed on", f"no more than {radius.max_hosts} broken, no fewer than {radius.keep_serving} left alone"
     )
-    yield from _field(
-        "Watched by", f"{drill.probe.rate_hz:g} requests/s, given up after {drill.probe.timeout_s:g} s each"
-    )
+    yield from _field("Watched by", _watched_by(drill.probe))
+
+
+def _watched_by(probe: ProbePlan) -> str:
+    single = f"{probe.rate_hz:g} requests/s, given up after {probe.timeout_s:g} s each"
+    if not probe.stream_rate_hz:
+        return single
+    every = f"a stream of {probe.stream_tokens} tokens every {1 / probe.stream_rate_hz:g} s"
+    return f"{single}; {every}, given up after {probe.stream_timeout_s:g} s"
 
 
 def _steps(plan: Plan) -> Iterator[str]:
@@ -56,6 +63,8 @@ def _promises(plan: Plan) -> Iterator[str]:
         ("failed requests at most", goals.failed_requests, ""),
         ("share of good answers at least", goals.availability, ""),
         ("99th percentile of time to first token at most", goals.ttft_p99_ms, " ms"),
+        ("99th percentile of time between two tokens at most", goals.itl_p99_ms, " ms"),
+        ("share of streams whole and within the service level at least", goals.goodput_min, ""),
     )
     promised = [f"  {name} {value:g}{unit}" for name, value, unit in named if value is not None]
     yield "Passes if the checks hold and:" if promised else "Passes if the checks hold."

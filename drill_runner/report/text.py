@@ -25,7 +25,10 @@ def show(result: Result, console: Console, report: Path | None = None) -> None:
         ("Objectives", _objectives(result)),
         ("What happened when", _marks(result)),
         ("Outages a client saw", _episodes(result)),
+        ("In flight when the fault took hold", _in_flight(result)),
+        ("Wrong answers", _disagreement(result)),
         ("Service level", _windows(result)),
+        ("Service level of streams", _streams(result)),
         (f"Checks: {wording.tally(result.checks)}", _checks(result)),
     ):
         if table.row_count or (name.startswith("Checks") and result.faults):
@@ -119,6 +122,35 @@ def _windows(result: Result) -> Table:
             *spread,
             wording.outcomes(window.by_outcome, bad_only=True),
         )
+    return table
+
+
+def _in_flight(result: Result) -> Table:
+    table = _table("fate", "requests", "which", numbers=frozenset({"requests"}))
+    found = result.in_flight
+    if found is not None and found.requests:
+        for fate, count, which in wording.fates(found):
+            table.add_row(fate, str(count), Text(which, style="dim"))
+        table.add_row("", "", Text(wording.retried(found), style="dim"))
+    return table
+
+
+def _disagreement(result: Result) -> Table:
+    table = _table("replica", "wrong", "from, s after start", "until")
+    for found in result.disagreement:
+        table.add_row(*wording.disagreed(found))
+    return table
+
+
+def _streams(result: Result) -> Table:
+    columns = ("streams", "goodput", "tokens", "gap p50", "p95", "p99", "max")
+    table = _table("window", *columns, "not good", numbers=frozenset(columns))
+    for window in result.windows:
+        if window.streams is not None:
+            streams = window.streams
+            goodput = "-" if streams.goodput is None else wording.number(streams.goodput, "share")
+            bad = wording.outcomes(streams.by_outcome, bad_only=True)
+            table.add_row(window.name, str(streams.scheduled), goodput, *wording.pace(streams), bad)
     return table
 
 

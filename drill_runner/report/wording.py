@@ -4,8 +4,20 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
+from drill_runner.evaluate.objectives import AT_LEAST
 from drill_runner.model.base import Interval
-from drill_runner.model.result import CheckResult, Mark, ObjectiveResult, Reason, Result, Verdict
+from drill_runner.model.result import (
+    CheckResult,
+    Disagreement,
+    Fate,
+    InFlight,
+    Mark,
+    ObjectiveResult,
+    Reason,
+    Result,
+    StreamLevel,
+    Verdict,
+)
 from drill_runner.model.sample import Outcome
 from drill_runner.model.summary import RunRow
 
@@ -22,6 +34,8 @@ OBJECTIVE_TITLES: Mapping[str, str] = {
     "failed_requests": "Failed requests",
     "availability": "Availability",
     "ttft_p99_ms": "Time to first token, p99",
+    "itl_p99_ms": "Time between tokens, p99",
+    "goodput_min": "Goodput",
 }
 
 MARK_TITLES: Mapping[str, str] = {
@@ -45,8 +59,15 @@ OUTCOME_TITLES: Mapping[Outcome, str] = {
     Outcome.NOT_SENT: "never sent",
 }
 
-_AT_LEAST = frozenset({"availability"})
-"""Objectives that are floors; every other one is a ceiling."""
+FATE_TITLES: Mapping[Fate, str] = {
+    Fate.FINISHED: "finished",
+    Fate.CUT: "cut",
+    Fate.HUNG: "hung",
+    Fate.WRONG: "answered wrongly",
+    Fate.TOO_SLOW: "too slow",
+    Fate.REFUSED: "answered with an error",
+    Fate.UNKNOWN: "unknown",
+}
 
 
 def title(name: str, titles: Mapping[str, str]) -> str:
@@ -70,13 +91,15 @@ def interval(span: Interval | None, unit: Unit = "s") -> str:
 
 def bound(objective: ObjectiveResult) -> str:
     """The promise, with the side on which it is kept."""
-    sign = "≥" if objective.name in _AT_LEAST else "≤"
+    sign = "≥" if objective.name in AT_LEAST else "≤"
     value = objective.objective * 100 if objective.unit == "share" else objective.objective
     return f"{sign} {value:.10g} {_suffix(objective.unit)}".rstrip()
 
 
 def met(objective: ObjectiveResult) -> str:
     """What became of the promise, in one word or two."""
+    if not objective.judged:
+        return "not judged"
     return {True: "met", False: "missed", None: "cannot tell"}[objective.met]
 
 
@@ -119,6 +142,46 @@ def differs(span: Interval, unit: Unit) -> str:
 
 def _signed(digits: str) -> str:
     return digits if digits.startswith("-") or not digits.strip("0.,") else f"+{digits}"
+
+
+def fates(found: InFlight) -> Iterator[tuple[str, int, str]]:
+    """What became of the requests in flight: the fate, how many, and which."""
+    for fate, count in found.fates.items():
+        if count:
+            which = [one for one in found.requests if one.fate is fate]
+            yield (
+                FATE_TITLES[fate],
+                count,
+                listed([f"{one.kind} {one.seq}{_doubt(surely=one.surely)}" for one in which]),
+            )
+
+
+def _doubt(*, surely: bool) -> str:
+    return "" if surely else " (perhaps)"
+
+
+def retried(found: InFlight) -> str:
+    """What is known of requests that the load balancer sent again."""
+    if found.retried is None:
+        return "whether any was sent again is unknown: the load balancer does not say"
+    if found.retried == 0:
+        return "none of those that were answered was sent again"
+    return f"{found.retried} sent again by the load balancer, so that two engines may have worked on it"
+
+
+def disagreed(found: Disagreement) -> tuple[str, str, str, str]:
+    """Who gave wrong answers, how many of how many, from when and until when."""
+    share = f"{found.wrong} of {found.of}"
+    until = interval(found.end) if found.end else "to the end"
+    return found.replica or "nobody says who", share, interval(found.start), until
+
+
+def pace(streams: StreamLevel) -> tuple[str, ...]:
+    """Tokens a second, and the time between two tokens: p50, p95, p99 and the longest."""
+    times = streams.itl_ms
+    spread = [number(value, "ms") for value in (times.p50, times.p95, times.p99, times.max)] if times else ["-"] * 4
+    speed = "-" if streams.tokens_per_s is None else f"{streams.tokens_per_s:.3g}/s"
+    return (speed, *spread)
 
 
 def to_fix(result: Result) -> Iterator[Reason]:

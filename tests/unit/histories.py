@@ -12,6 +12,9 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
+from drill_runner.evaluate.answers import disagreement
+from drill_runner.evaluate.in_flight import in_flight
+from drill_runner.evaluate.streams import level
 from drill_runner.model.base import Interval
 from drill_runner.model.drill import Drill, FaultUse, Objectives, ProbePlan, Recovery
 from drill_runner.model.fault import Fault, Fidelity, Manifest
@@ -29,7 +32,15 @@ from drill_runner.model.result import (
     Verdict,
     Window,
 )
-from drill_runner.model.sample import ObserverStarted, ObserverStopped, Outcome, PoolSample, ProbeSample, Sample
+from drill_runner.model.sample import (
+    ObserverStarted,
+    ObserverStopped,
+    Outcome,
+    PoolSample,
+    ProbeSample,
+    Sample,
+    StreamSample,
+)
 
 STARTED = 5_000.0
 """The observer's start on the made-up monotonic clock."""
@@ -80,7 +91,8 @@ def story(name: StoryName) -> Story:
     script = _SCRIPTS[name]()
     plan = a_plan(script)
     probes = tuple(_probes(script))
-    return Story(plan=plan, samples=_samples(script, probes), result=_result(script, plan, probes))
+    streams = tuple(_streams(script))
+    return Story(plan=plan, samples=_samples(script, probes, streams), result=_result(script, plan, probes, streams))
 
 
 def a_plan(script: Script | None = None) -> Plan:
@@ -157,6 +169,36 @@ def _probe(script: Script, seq: int, dice: random.Random) -> ProbeSample:
     )
 
 
+def _streams(script: Script) -> Sequence[StreamSample]:
+    dice = random.Random(11)  # noqa: S311 -- as above
+    return [_stream(script, seq, dice) for seq in range(round(script.length / 2) - 1)]
+
+
+def _stream(script: Script, seq: int, dice: random.Random) -> StreamSample:
+    """One each two seconds, of 32 tokens in 0.4 s; one that is under way when the engine dies is cut."""
+    offset = 1.725 + 2 * seq
+    cut = script.effect is not None and offset < script.effect - 0.03 < offset + 0.4
+    trouble = next((one for one in script.troubles if one.start <= offset < one.end), None)
+    outcome = Outcome.TRUNCATED if cut else trouble.outcome if trouble else Outcome.OK
+    tokens = 32 if outcome in (Outcome.OK, Outcome.WRONG_ANSWER) else 14 if cut else 0
+    gaps = tuple(round(dice.lognormvariate(2.5, 0.2), 2) for _ in range(max(0, tokens - 1)))
+    first = STARTED + offset + 0.02 if tokens else None
+    return StreamSample(
+        seq=seq,
+        due=STARTED + offset,
+        sent=STARTED + offset + 0.0004,
+        first_token=first,
+        gaps_ms=gaps,
+        tokens=tokens,
+        end=STARTED + script.effect if cut and script.effect else (first or STARTED + offset) + sum(gaps) / 1000,
+        outcome=outcome,
+        status=200 if tokens else None,
+        replica="gpu2" if cut or outcome is Outcome.WRONG_ANSWER else "gpu1" if tokens else None,
+        retries=0 if tokens else None,
+        error="the stream ended without [DONE]" if cut else None,
+    )
+
+
 _MARK = TypeAdapter(Mark)
 
 _FAILURES: dict[Outcome, Callable[[float], tuple[float, int | None, str | None]]] = {
@@ -169,7 +211,7 @@ _FAILURES: dict[Outcome, Callable[[float], tuple[float, int | None, str | None]]
 }
 
 
-def _samples(script: Script, probes: Sequence[ProbeSample]) -> tuple[Sample, ...]:
+def _samples(script: Script, probes: Sequence[ProbeSample], streams: Sequence[StreamSample]) -> tuple[Sample, ...]:
     start = ObserverStarted(
         at=STARTED,
         utc="2026-11-24T10:15:00.000000Z",
@@ -180,8 +222,8 @@ def _samples(script: Script, probes: Sequence[ProbeSample]) -> tuple[Sample, ...
         model="smollm2-135m-instruct",
     )
     pool = [_pool(script, tenth / 5) for tenth in range(round(script.length * 5))]
-    stop = ObserverStopped(at=STARTED + script.length, scheduled=len(probes))
-    return (start, *probes, *pool, stop)
+    stop = ObserverStopped(at=STARTED + script.length, scheduled=len(probes), streams_scheduled=len(streams))
+    return (start, *probes, *streams, *pool, stop)
 
 
 def _pool(script: Script, offset: float) -> PoolSample:
@@ -192,7 +234,11 @@ def _pool(script: Script, offset: float) -> PoolSample:
     return PoolSample(asked=asked, answered=asked + 0.004, servers={"gpu1": "UP", "gpu2": "DOWN" if away else "UP"})
 
 
-def _window(name: Literal["before", "during", "after", "all"], probes: Sequence[ProbeSample]) -> Window:
+def _window(
+    name: Literal["before", "during", "after", "all"],
+    probes: Sequence[ProbeSample],
+    streams: Sequence[StreamSample] = (),
+) -> Window:
     good = [probe for probe in probes if probe.outcome is Outcome.OK]
     ttft = sorted((p.first_token - p.due) * 1000 for p in good if p.first_token is not None)
     rank = {share: ttft[max(0, -(-len(ttft) * share // 100) - 1)] for share in (50, 95, 99)} if ttft else {}
@@ -203,15 +249,16 @@ def _window(name: Literal["before", "during", "after", "all"], probes: Sequence[
         by_outcome=dict(Counter(probe.outcome for probe in probes)),
         by_replica=dict(Counter(probe.replica for probe in good if probe.replica)),
         ttft_ms=Percentiles(count=len(ttft), p50=rank[50], p95=rank[95], p99=rank[99], max=ttft[-1]) if ttft else None,
+        streams=level(streams, None),
     )
 
 
-def _result(script: Script, plan: Plan, probes: Sequence[ProbeSample]) -> Result:
+def _result(script: Script, plan: Plan, probes: Sequence[ProbeSample], streams: Sequence[StreamSample]) -> Result:
     bad = [probe for probe in probes if probe.outcome is not Outcome.OK]
     episodes = _episodes(probes)
     effect = _bounds(script.effect, 0.06)
     back = script.back or script.length
-    whole = _window("all", probes)
+    whole = _window("all", probes, streams)
     within = [p for p in probes if (script.effect or 0) <= p.due - STARTED < back] if script.effect else []
     marks = _marks(script, effect, episodes)
     instants = {mark.name: mark.since_effect for mark in marks}
@@ -244,6 +291,11 @@ def _result(script: Script, plan: Plan, probes: Sequence[ProbeSample]) -> Result
             _window("during", within),
             _window("after", [p for p in probes if script.effect and p.due - STARTED >= back]),
             whole,
+        ),
+        disagreement=tuple(disagreement([*probes, *streams], STARTED)),
+        in_flight=in_flight(
+            [*probes, *streams],
+            Interval(lower=STARTED + effect.lower, upper=STARTED + effect.upper) if effect else None,
         ),
         phases=_phases(script),
         marks=marks,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from drill_runner.errors import UsageError
-from drill_runner.model.drill import BlastRadius, Detection, Drill, FaultUse, Objectives, Recovery
+from drill_runner.model.drill import BlastRadius, Detection, Drill, FaultUse, Objectives, ProbePlan, Recovery
 from drill_runner.model.fault import Fault, Fidelity, Manifest, Parameter
 from drill_runner.model.inventory import Endpoint, Host, Inventory
 from drill_runner.model.plan import Phase, Plan
@@ -165,6 +165,16 @@ def test_the_pool_must_be_in_view_when_it_is_judged_by(drill: Drill, asks: str) 
     assert plan(("one",), drill=drill).targets == ("one",)
 
 
+@pytest.mark.parametrize("name", ["itl_p99_ms", "goodput_min"])
+def test_streams_must_be_sent_when_something_is_judged_by_them(name: str) -> None:
+    promised = replace(DRILL, objectives=Objectives(**{name: 1}))
+    assert plan(("one",), drill=promised)
+    silent = replace(promised, probe=ProbePlan(stream_rate_hz=0))
+    assert refusal(("one",), drill=silent) == (
+        f"drills/test.yml: probe.stream_rate_hz: 0; objectives.{name} is judged by streams, so expected more than 0"
+    )
+
+
 def test_run_ids_are_in_utc() -> None:
     now = datetime(2026, 11, 24, 23, 30, 1, tzinfo=timezone(timedelta(hours=-2)))
     assert new_run_id("test", now) == "20261125T013001Z-test"
@@ -200,7 +210,8 @@ Inventory:  inventories/lab
 Service:    tiny at http://127.0.0.1:8000
 Will break: one
 Agreed on:  no more than 1 broken, no fewer than 1 left alone
-Watched by: 20 requests/s, given up after 5 s each
+Watched by: 20 requests/s, given up after 5 s each; a stream of 32 tokens every
+            2 s, given up after 10 s
 
  1.  steady state
      Check the steady state, and that clients get good answers for 5 s without a

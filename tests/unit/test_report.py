@@ -147,6 +147,40 @@ def test_what_a_host_says_stays_text() -> None:
     assert "\\<img" in markdown.render(result)
 
 
+def test_the_page_tells_of_streams_requests_in_flight_and_wrong_answers() -> None:
+    page = page_without_scripts(render(story("wrong_answers")))
+    result = story("wrong_answers").result
+    assert result.in_flight is not None
+    assert list(wording.fates(result.in_flight)) == [("finished", 1, "probe 159 (perhaps)"), ("cut", 1, "stream 3")]
+    assert '<th scope="row">cut</th><td class="n">1</td><td>stream 3</td>' in page
+    assert "none of those that were answered was sent again" in page
+    assert "Service level of streams" in page
+    (found,) = result.disagreement
+    assert (found.replica, found.wrong > 20) == ("gpu2", True)
+    assert f'<td class="n">{found.wrong} of {found.of}</td>' in page
+    assert "Service level of streams" not in page_without_scripts(html.render(replace(result, windows=()), (), None))
+
+
+def test_a_long_message_of_a_check_folds_away() -> None:
+    told = story("flap")
+    page = html.render(told.result, told.samples, told.plan)
+    assert "<summary>AssertionError: gpu2 is DOWN in backend llm</summary><pre>AssertionError" in page
+    (*others, check) = told.result.checks
+    blank = replace(told.result, checks=(*others, replace(check, message="\n")))
+    assert "<details>" not in html.render(blank, told.samples, told.plan)
+
+
+def test_what_was_not_judged_says_so_in_every_format() -> None:
+    told = story("no_effect")
+    objectives = tuple(replace(one, met=None, judged=False) for one in told.result.objectives)
+    result = replace(told.result, objectives=objectives)
+    assert html.render(result, (), None).count("<b>not judged</b>") == len(objectives)
+    assert text.render(result).count("not judged") == len(objectives)
+    assert markdown.render(result).count("not judged") == len(objectives)
+    suite = next(one for one in JUnitXml.fromstring(junit.render(result)) if one.name.endswith(".objectives"))
+    assert (suite.skipped, suite.errors, suite.failures) == (len(objectives), 0, 0)
+
+
 # --- JUnit, Markdown, text -------------------------------------------------------------------------------------------
 
 
