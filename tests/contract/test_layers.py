@@ -14,7 +14,7 @@ LAYERS = (
     {"__init__", "model", "errors"},
     {"catalog"},
     {"plan"},
-    {"execute", "observe", "postconditions", "pytest_plugin", "journal"},
+    {"execute", "observe", "postconditions", "pytest_plugin", "journal", "deployed"},
     {"evaluate"},
     {"history"},
     {"report"},
