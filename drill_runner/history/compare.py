@@ -54,12 +54,9 @@ def _quantities(old: Sequence[RunRow], new: Sequence[RunRow]) -> Iterator[Compar
             yield _repeated(name, unit, [actual(run, name) for run in old], [actual(run, name) for run in new])
         else:
             a, b = (around([noise(run, name) for run in side]) for side in (old, new))
-            yield Compared(name=name, unit=unit, a=a, b=b, difference=None, judgement=_known(name, a, b))
-
-
-def _known(name: str, a: Interval | None, b: Interval | None) -> Judgement:
-    """What neither side knows was never asked, and says nothing against B."""
-    return Judgement.SAME if a is None and b is None else span_judgement(name, a, b)
+            asked = any(actual(run, name) for run in (*old, *new))  # what neither side knows says nothing against B
+            judgement = span_judgement(name, a, b) if asked else Judgement.SAME
+            yield Compared(name=name, unit=unit, a=a, b=b, difference=None, judgement=judgement)
 
 
 def _repeated(name: str, unit: Unit, old: Sequence[Interval | None], new: Sequence[Interval | None]) -> Compared:

@@ -6,9 +6,13 @@ from drill_runner.model.summary import RunRow
 
 
 def row(result: Result) -> RunRow:
-    """What remains of `result`. An older one has its quantities in its objectives alone."""
+    """What remains of `result`.
+
+    An older one has its quantities in its objectives alone, and does not know the noise of what it counted.
+    """
     older = tuple(
-        Measured(name=one.name, unit=one.unit, actual=one.actual, noise=one.actual) for one in result.objectives
+        Measured(name=one.name, unit=one.unit, actual=one.actual, noise=one.actual if one.unit == "s" else None)
+        for one in result.objectives
     )
     return RunRow(
         run_id=result.run_id,
