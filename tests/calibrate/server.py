@@ -100,6 +100,8 @@ class ScriptedServer:
                 self.requests[tokens] = head + body
                 await asyncio.sleep(LATENCY_S)
                 async for part in self._answer(reader, writer, tokens, whole=not asked["stream"]):
+                    if writer.transport.is_closing():  # cut meanwhile, by either side
+                        break
                     writer.write(part)
             await writer.drain()
         self._open.discard(writer)
@@ -135,7 +137,8 @@ class ScriptedServer:
             await asyncio.sleep(TOKEN_S)
             if self._trouble is Trouble.LOST:
                 await reader.read()
-            elif self._trouble is Trouble.HELD:
+                return
+            if self._trouble is Trouble.HELD:
                 await self._over.wait()
             yield _chunk(_event(f" {number}"))
         yield _chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n"
