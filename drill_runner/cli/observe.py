@@ -42,6 +42,7 @@ NAME = "watch"
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder; must be empty.")
 @click.option("--seconds", type=float, metavar="N", help="How long. [default: until Ctrl-C]")
 @click.option("--rate", "rate_hz", type=float, metavar="R", default=20.0, show_default=True, help="Probes per second.")
+@click.option("--stream-rate", "stream_rate_hz", type=float, default=0.5, show_default=True, help="Long ones; 0: none.")
 @click.option("--timeout-s", type=float, default=5.0, show_default=True, help="When to give up on a probe.")
 @click.option("--ttft-slo-ms", type=float, default=2000.0, show_default=True, help="A first token later is too slow.")
 @click.option("--api-key-file", metavar="FILE", help="File that holds the service's API key, and nothing else.")
@@ -52,6 +53,8 @@ NAME = "watch"
 @click.option("--availability", type=float, help="Promise: at least this share of probes is good, 0 to 1.")
 @click.option("--failed-requests", type=int, help="Promise: at most so many fail. [default: 0, if no other is given]")
 @click.option("--ttft-p99-ms", type=float, help="Promise: 99th percentile of the time to first token.")
+@click.option("--itl-p99-ms", type=float, help="Promise: 99th percentile of the time between two tokens.")
+@click.option("--goodput-min", type=float, help="Promise: at least this share of streams is good, 0 to 1.")
 @json_option
 def command(
     *,
@@ -60,6 +63,7 @@ def command(
     out: Path,
     seconds: float | None,
     rate_hz: float,
+    stream_rate_hz: float,
     timeout_s: float,
     ttft_slo_ms: float,
     api_key_file: str | None,
@@ -70,6 +74,8 @@ def command(
     availability: float | None,
     failed_requests: int | None,
     ttft_p99_ms: float | None,
+    itl_p99_ms: float | None,
+    goodput_min: float | None,
     as_json: bool,
 ) -> ExitCode:
     """Watch any OpenAI-compatible service without a drill, and judge it.
@@ -85,6 +91,8 @@ def command(
         "availability": availability,
         "failed_requests": failed_requests,
         "ttft_p99_ms": ttft_p99_ms,
+        "itl_p99_ms": itl_p99_ms,
+        "goodput_min": goodput_min,
     }
     given = {name: value for name, value in promised.items() if value is not None}
     plan = _valid(
@@ -101,7 +109,9 @@ def command(
             pool_stats_url=pool_stats_url,
             pool_backend=pool_backend,
         ),
-        probe=_valid(ProbePlan, rate_hz=rate_hz, timeout_s=timeout_s, ttft_slo_ms=ttft_slo_ms),
+        probe=_valid(
+            ProbePlan, rate_hz=rate_hz, stream_rate_hz=stream_rate_hz, timeout_s=timeout_s, ttft_slo_ms=ttft_slo_ms
+        ),
         objectives=_valid(Objectives, **(given or {"failed_requests": 0})),
     )
     config = config_for(plan.endpoint, plan.probe)
@@ -126,7 +136,7 @@ def _valid(made: type[T], /, **values: object) -> T:
         raise UsageError(f"--{option}: {first['msg']}") from error
 
 
-OPTIONS = {"url": "endpoint", "rate_hz": "rate"}
+OPTIONS = {"url": "endpoint", "rate_hz": "rate", "stream_rate_hz": "stream-rate"}
 """Keys that the command line calls differently."""
 
 

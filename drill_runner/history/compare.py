@@ -27,7 +27,7 @@ def compare(a_id: str, a: Sequence[RunRow], b_id: str, b: Sequence[RunRow]) -> C
         b=_side(b_id, b),
         verdicts=verdicts,
         quantities=quantities,
-        judgement=_overall([verdicts, *(one.judgement for one in quantities)]),
+        judgement=_overall([verdicts, *(one.judgement for one in quantities if not _new_only(one))]),
         notes=tuple(_notes(a_id, a, b_id, b)),
     )
 
@@ -48,7 +48,8 @@ def around(values: Sequence[Interval | None]) -> Interval | None:
 
 
 def _quantities(old: Sequence[RunRow], new: Sequence[RunRow]) -> Iterator[Compared]:
-    units: dict[str, Unit] = {one.name: one.unit for run in (*old, *new) for one in run.measured}
+    mine, theirs = ({one.name: one.unit for run in side for one in run.measured} for side in (old, new))
+    units: dict[str, Unit] = {name: unit for name, unit in mine.items() if name in theirs}
     for name, unit in units.items():
         if len(old) > 1 and len(new) > 1:
             yield _repeated(name, unit, [actual(run, name) for run in old], [actual(run, name) for run in new])
@@ -104,6 +105,11 @@ def _chance(fails: int, runs: int, failed: int, of: int) -> float:
 
 def _failed(runs: Sequence[RunRow]) -> int:
     return sum(one.verdict is Verdict.FAILED for one in runs)
+
+
+def _new_only(one: Compared) -> bool:
+    """Known of B alone: there is no baseline that B could be worse than."""
+    return one.judgement is Judgement.UNKNOWN and one.a is None and one.b is not None
 
 
 def _overall(judgements: Sequence[Judgement]) -> Judgement:

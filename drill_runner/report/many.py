@@ -19,7 +19,9 @@ SHORT = {
     "detect_s": "detected s",
     "failed_requests": "failed",
     "availability": "good %",
-    "ttft_p99_ms": "p99 ms",
+    "ttft_p99_ms": "TTFT ms",
+    "itl_p99_ms": "ITL ms",
+    "goodput_min": "goodput %",
 }
 """Heads of narrow columns."""
 _VERDICT = {Verdict.PASSED: "green", Verdict.FAILED: "red", Verdict.INCONCLUSIVE: "yellow"}

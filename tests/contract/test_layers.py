@@ -1,4 +1,4 @@
-"""`catalog → plan → execute ∥ observe → journal → evaluate → report`: left never imports right."""
+"""`catalog → plan → execute ∥ observe → journal → evaluate → history → report`: left never imports right."""
 
 import ast
 from collections.abc import Iterator

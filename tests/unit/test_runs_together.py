@@ -181,6 +181,14 @@ class TestCompare:
         assert self.judge(some(1), some(None)) is Judgement.UNKNOWN
         assert self.judge(some(None), some(None)) is Judgement.SAME
         assert self.judge(some(1, 2, 3), some(None, None, None)) is Judgement.UNKNOWN
+        assert compare("a", some(1), "b", some(None)).judgement is Judgement.UNKNOWN
+
+    def test_what_the_baseline_does_not_know_keeps_no_candidate_out(self):
+        assert compare("a", some(None), "b", some(1)).judgement is Judgement.SAME
+        more = replace(
+            some(1)[0], measured=(*some(1)[0].measured, Measured(name="x", unit="s", actual=None, noise=None))
+        )
+        assert [one.name for one in compare("a", some(1), "b", [more]).quantities] == ["rto_s", "availability"]
 
     def test_repeated_drills_differ_beyond_the_noise(self):
         dice = random.Random(2)  # noqa: S311
