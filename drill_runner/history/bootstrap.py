@@ -14,8 +14,8 @@ from drill_runner.evaluate.numbers import nearest_rank
 from drill_runner.model.base import Interval
 
 RESAMPLES = 4000
-CONFIDENCE = 0.95
-_TAIL = (1 - CONFIDENCE) / 2
+DOUBT = 0.05
+"""What is left to a 95 % confidence interval, half of it on either side."""
 
 
 class Ends(NamedTuple):
@@ -52,11 +52,15 @@ def of_median(values: Sequence[Ends], seed: str) -> Bounds:
     return _bounds([median(sample) for sample in _resamples(values, random.Random(seed))])  # noqa: S311 -- no secret
 
 
-def of_difference(a: Sequence[Ends], b: Sequence[Ends], seed: str) -> Bounds:
-    """95 % confidence interval of the median of `b` less the median of `a`."""
+def of_difference(a: Sequence[Ends], b: Sequence[Ends], seed: str, of: int = 1) -> Bounds:
+    """95 % confidence interval of the median of `b` less the median of `a`.
+
+    Where it is one `of` several that are looked at together, it is wider, so that 95 % holds for all of them at once
+    (Bonferroni): else the more one looks at, the more one finds.
+    """
     dice = random.Random(seed)  # noqa: S311 -- no secret
     pairs = zip(_resamples(a, dice), _resamples(b, dice), strict=True)
-    return _bounds([_less(median(new), median(old)) for old, new in pairs])
+    return _bounds([_less(median(new), median(old)) for old, new in pairs], DOUBT / of)
 
 
 def known(lower: float, upper: float) -> Interval | None:
@@ -77,11 +81,11 @@ def _resamples(values: Sequence[Ends], dice: random.Random) -> Iterator[list[End
     return (dice.choices(values, k=len(values)) for _ in range(RESAMPLES))
 
 
-def _bounds(medians: Sequence[Ends]) -> Bounds:
+def _bounds(medians: Sequence[Ends], doubt: float = DOUBT) -> Bounds:
     lower, middle, upper = (sorted(column) for column in zip(*medians, strict=True))
     return Bounds(
-        middles=(nearest_rank(middle, _TAIL), nearest_rank(middle, 1 - _TAIL)),
-        careful=(nearest_rank(lower, _TAIL), nearest_rank(upper, 1 - _TAIL)),
+        middles=(nearest_rank(middle, doubt / 2), nearest_rank(middle, 1 - doubt / 2)),
+        careful=(nearest_rank(lower, doubt / 2), nearest_rank(upper, 1 - doubt / 2)),
     )
 
 

@@ -12,8 +12,6 @@ from drill_runner.model.summary import Compared, Comparison, Judgement, RunRow, 
 
 CHANCE = 0.05
 """More failures than could be so by chance, if the chance is less than this."""
-FEW = 6
-"""With fewer runs the noise is known badly: all of 5 are on one side of the true median once in 16 times."""
 SEED = "compare"
 
 
@@ -52,7 +50,8 @@ def _quantities(old: Sequence[RunRow], new: Sequence[RunRow]) -> Iterator[Compar
     units: dict[str, Unit] = {name: unit for name, unit in mine.items() if name in theirs}
     for name, unit in units.items():
         if len(old) > 1 and len(new) > 1:
-            yield _repeated(name, unit, [actual(run, name) for run in old], [actual(run, name) for run in new])
+            values = ([actual(run, name) for run in side] for side in (old, new))
+            yield _repeated(name, unit, *values, of=len(units))
         else:
             a, b = (around([noise(run, name) for run in side]) for side in (old, new))
             asked = any(actual(run, name) for run in (*old, *new))  # what neither side knows says nothing against B
@@ -60,12 +59,16 @@ def _quantities(old: Sequence[RunRow], new: Sequence[RunRow]) -> Iterator[Compar
             yield Compared(name=name, unit=unit, a=a, b=b, difference=None, judgement=judgement)
 
 
-def _repeated(name: str, unit: Unit, old: Sequence[Interval | None], new: Sequence[Interval | None]) -> Compared:
+def _repeated(
+    name: str, unit: Unit, old: Sequence[Interval | None], new: Sequence[Interval | None], *, of: int
+) -> Compared:
     at_least = name in AT_LEAST
     a, b = bootstrap.ends(old, at_least=at_least), bootstrap.ends(new, at_least=at_least)
-    lower, upper = bootstrap.of_difference(a, b, f"{SEED}/{name}").careful
+    lower, upper = bootstrap.of_difference(a, b, f"{SEED}/{name}", of).careful
     judgement = _sign(name, above=lower > 0, below=upper < 0)
     if any(old) is not any(new):  # one side never knew it, which may have other reasons than that it was bad
+        judgement = Judgement.UNKNOWN
+    if judgement is not Judgement.SAME and not enough(len(a), len(b), of):
         judgement = Judgement.UNKNOWN
     return Compared(
         name=name,
@@ -75,6 +78,14 @@ def _repeated(name: str, unit: Unit, old: Sequence[Interval | None], new: Sequen
         difference=bootstrap.known(lower, upper),
         judgement=judgement,
     )
+
+
+def enough(a: int, b: int, of: int) -> bool:
+    """Whether so many runs could tell a difference in one `of` several quantities from chance.
+
+    The clearest that there is, every run of B beyond every run of A, comes by chance in one of so many orders.
+    """
+    return of / comb(a + b, a) <= CHANCE
 
 
 def _sign(name: str, *, above: bool, below: bool) -> Judgement:
@@ -137,5 +148,5 @@ def _notes(a_id: str, a: Sequence[RunRow], b_id: str, b: Sequence[RunRow]) -> It
             yield f"{len(runs) - sound} of {len(runs)} runs of {name} are inconclusive and left out"
     if len(a) == 1 or len(b) == 1:
         yield "a single run knows how well it was measured, not how much runs differ: --repeat tells that"
-    elif min(len(a), len(b)) < FEW:
-        yield f"with fewer than {FEW} runs on a side the noise is known badly"
+    elif a and b and not enough(sum(one.sound for one in a), sum(one.sound for one in b), len(a[0].measured)):
+        yield "so few runs cannot tell a difference in so many quantities from chance: 5 on either side do"

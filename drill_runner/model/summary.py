@@ -102,7 +102,7 @@ class Compared:
     """Where A's true value may lie: a single run's with its noise, or a 95 % confidence interval of the median."""
     b: Interval | None
     difference: Interval | None
-    """95 % confidence interval of B's median less A's; None unless both sides were repeated."""
+    """Confidence interval of B's median less A's, 95 % for all quantities at once; None unless both were repeated."""
     judgement: Judgement
 
 

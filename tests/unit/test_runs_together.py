@@ -198,6 +198,16 @@ class TestCompare:
         assert self.judge(old, slower) is Judgement.WORSE
         assert self.judge(slower, old) is Judgement.BETTER
 
+    def test_too_few_runs_cannot_tell_a_difference_from_chance(self):
+        found = compare("a", some(1, 1.1, 1.2), "b", some(50, 51, 52))
+        assert (found.judgement, found.notes[-1].partition(" cannot")[0]) == (Judgement.UNKNOWN, "so few runs")
+        assert self.judge(some(1, 1.1, 1.2, 1.3, 1.4), some(50, 51, 52, 53, 54)) is Judgement.WORSE
+
+    def test_equals_are_seldom_called_worse(self):
+        dice = random.Random(9)  # noqa: S311
+        pairs = [[some(*(dice.gauss(10, 2) for _ in range(10))) for _ in "ab"] for _ in range(20)]
+        assert sum(self.judge(a, b) is Judgement.WORSE for a, b in pairs) <= 2
+
     def test_runs_that_never_came_back_count_as_worse(self):
         old = some(*(10 + n / 10 for n in range(8)))
         assert self.judge(old, some(10, *[None] * 7)) is Judgement.WORSE
@@ -216,6 +226,7 @@ class TestCompare:
         found = compare("a", some(1), "b", [unsound])
         assert (found.judgement, found.quantities) == (Judgement.UNKNOWN, ())
         assert found.notes[0] == "B, b, is inconclusive: why 0"
+        assert compare("a", [], "b", []).judgement is Judgement.UNKNOWN
         mixed = compare("a", some(1, 1, 1), "b", [*some(1, 1, 1), unsound])
         assert (mixed.judgement, mixed.b.sound) == (Judgement.SAME, 3)
 
