@@ -13,7 +13,7 @@ from drill_runner.model.base import data
 from drill_runner.model.drill import ProbePlan
 from drill_runner.model.plan import AnyPlan
 from drill_runner.model.result import Result
-from drill_runner.model.sample import ObserverStarted, Outcome, PoolSample, ProbeSample, Sample
+from drill_runner.model.sample import ObserverStarted, Outcome, PoolSample, ProbeSample, Sample, StreamSample
 from drill_runner.report import wording
 
 LEAST_MS = 0.1
@@ -34,14 +34,14 @@ _POOL_STATES: dict[str, PoolState] = {
 
 @data
 class Series:
-    """Every probe that ended in one way. The lists run in parallel."""
+    """Every request of one kind that ended in one way. The lists run in parallel."""
 
     outcome: Outcome
     title: str
     at_s: list[float]
     took_ms: list[float]
     notes: list[str]
-    """What hovering over a probe tells, beyond its time and latency."""
+    """What hovering over one tells, beyond its time and latency."""
 
 
 @data
@@ -86,6 +86,8 @@ class Timeline:
     slo_ms: float
     timeout_ms: float
     series: tuple[Series, ...]
+    """Of probes."""
+    streams: tuple[Series, ...]
     servers: tuple[str, ...]
     bands: tuple[Band, ...]
     phases: tuple[PhaseBand, ...]
@@ -119,6 +121,7 @@ def build(result: Result, samples: Sequence[Sample], plan: AnyPlan | None) -> Ti
         slo_ms=asked.ttft_slo_ms,
         timeout_ms=asked.timeout_s * 1000,
         series=tuple(_series(probes, origin)),
+        streams=tuple(_series([sample for sample in samples if isinstance(sample, StreamSample)], origin)),
         servers=tuple(sorted({band.server for band in bands})),
         bands=bands,
         phases=phases,
@@ -126,31 +129,35 @@ def build(result: Result, samples: Sequence[Sample], plan: AnyPlan | None) -> Ti
     )
 
 
-def _series(probes: Sequence[ProbeSample], origin: float) -> Iterator[Series]:
+def _series(requests: Sequence[ProbeSample | StreamSample], origin: float) -> Iterator[Series]:
     for outcome in Outcome:
-        those = [probe for probe in probes if probe.outcome is outcome]
+        those = [request for request in requests if request.outcome is outcome]
         if those:
             yield Series(
                 outcome=outcome,
                 title=wording.OUTCOME_TITLES[outcome],
-                at_s=[_tidy(probe.due - origin) for probe in those],
-                took_ms=[max(LEAST_MS, round((probe.end - probe.due) * 1000, 2)) for probe in those],
-                notes=[_note(probe) for probe in those],
+                at_s=[_tidy(one.due - origin) for one in those],
+                took_ms=[max(LEAST_MS, round((one.end - one.due) * 1000, 2)) for one in those],
+                notes=[_note(one) for one in those],
             )
 
 
-def _note(probe: ProbeSample) -> str:
-    parts = [f"probe {probe.seq}"]
-    if probe.replica:
-        parts.append(f"from {probe.replica}")
-    if probe.first_token is not None:
-        parts.append(f"first token {(probe.first_token - probe.due) * 1000:.1f} ms")
-    if probe.status not in (None, 200):
-        parts.append(f"HTTP {probe.status}")
-    if probe.answer is not None:
-        parts.append(f"answered {probe.answer[:80]!r}")
-    if probe.error:
-        parts.append(probe.error[:120])
+def _note(request: ProbeSample | StreamSample) -> str:
+    parts = [f"{request.kind} {request.seq}"]
+    if request.replica:
+        parts.append(f"from {request.replica}")
+    if request.first_token is not None:
+        parts.append(f"first token {(request.first_token - request.due) * 1000:.1f} ms")
+    if isinstance(request, StreamSample):
+        parts.append(f"{request.tokens} tokens")
+    if request.retries:
+        parts.append(f"sent again {request.retries} times")
+    if request.status not in (None, 200):
+        parts.append(f"HTTP {request.status}")
+    if request.answer is not None:
+        parts.append(f"answered {request.answer[:80]!r}")
+    if request.error:
+        parts.append(request.error[:120])
     return ", ".join(parts)
 
 

@@ -67,6 +67,17 @@ def test_every_probe_is_in_the_plot_once(name: StoryName) -> None:
     assert all(took > 0 for one in series for took in one.took_ms), "a logarithmic axis has no zero"
 
 
+def test_every_stream_is_in_the_plot_once() -> None:
+    told = story("wrong_answers")
+    streams = timeline.build(told.result, told.samples, told.plan).streams
+    (level,) = [window.streams for window in told.result.windows if window.name == "all"]
+    assert level is not None
+    assert {one.outcome: len(one.at_s) for one in streams} == level.by_outcome
+    (cut,) = [one for one in streams if one.outcome is Outcome.TRUNCATED]
+    assert cut.notes == ["stream 3, from gpu2, first token 20.0 ms, 14 tokens, the stream ended without [DONE]"]
+    assert cut.took_ms == [275.0]
+
+
 def test_time_counts_from_the_effect() -> None:
     told = story("outage")
     made = timeline.build(told.result, told.samples, told.plan)

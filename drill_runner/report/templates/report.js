@@ -38,6 +38,16 @@
     }));
   }
 
+  // A stream takes as long as its tokens, so it has a shape of its own, well above the probes.
+  function streams(colour) {
+    return data.streams.map((one) => ({
+      type: "scatter", mode: "markers", name: `stream: ${one.title} (${one.at_s.length})`,
+      x: one.at_s, y: one.took_ms, customdata: one.notes.map(plain),
+      marker: { color: colour(one.outcome), symbol: "triangle-right-open", size: 9, line: { width: 1.6 } },
+      hovertemplate: `<b>${one.title}</b> after %{y:.4~g} ms<br>due at %{x:.3f} s<br>%{customdata}<extra></extra>`,
+    }));
+  }
+
   const bar = (rows, more) => ({
     type: "bar", orientation: "h", yaxis: "y2", showlegend: false, textposition: "inside", insidetextanchor: "middle",
     textangle: 0, constraintext: "none", cliponaxis: true,
@@ -137,13 +147,13 @@
       shapes: [...data.phases.map(shade), level(data.slo_ms, "dash"), level(data.timeout_ms, "dot"), ...lines],
       annotations: [note(data.slo_ms, "too slow above"), note(data.timeout_ms, "timeout"), ...labels],
     };
-    Plotly.react(plot, [...probes(colour), ...rows(colour, perSecond)], layout, {
+    Plotly.react(plot, [...probes(colour), ...streams(colour), ...rows(colour, perSecond)], layout, {
       responsive: false, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
       displayModeBar: narrow ? false : "hover", toImageButtonOptions: { filename: "timeline", scale: 2 },
     });
   }
 
-  const eachTook = (pick, start) => data.series.reduce((best, one) => one.took_ms.reduce((a, b) => pick(a, b), best), start);
+  const eachTook = (pick, start) => [...data.series, ...data.streams].reduce((best, one) => one.took_ms.reduce((a, b) => pick(a, b), best), start);
   const lowest = () => eachTook(Math.min, 10) * 0.7;
   const highest = () => eachTook(Math.max, data.timeout_ms) * 1.6;
 
