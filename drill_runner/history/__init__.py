@@ -4,11 +4,11 @@ Reads results only, judges nothing again. Pure, but for `folders` (finds runs on
 """
 
 from drill_runner.history.compare import compare
-from drill_runner.history.folders import Runs, is_repeated, read_result, run_folders, runs_of
+from drill_runner.history.folders import SUMMARY, Runs, is_repeated, read_result, run_folders, runs_of
 from drill_runner.history.past import pasts
 from drill_runner.history.rows import row
 from drill_runner.history.store import stored_rows
-from drill_runner.history.summary import SUMMARY, draws, read_summary, summarise, summary_json, summary_schema
+from drill_runner.history.summary import draws, read_summary, summarise, summary_json, summary_schema
 
 __all__ = [
     "SUMMARY",

@@ -10,6 +10,7 @@ from drill_runner.model.base import data
 from drill_runner.model.result import RESULT_VERSION, Result
 
 RESULT = "result.json"
+SUMMARY = "summary.json"
 LEFT_BY_A_RUN = ("plan.json", "journal.jsonl", "samples.jsonl", RESULT)
 REPEATED = "*-x[0-9]*"
 """How the folder of a repeated drill is called."""
@@ -43,7 +44,8 @@ def run_folders(runs: Path) -> Runs:
 
 def is_repeated(folder: Path) -> bool:
     """Whether `folder` holds runs, and is none itself."""
-    return folder.match(REPEATED) and not any((folder / name).exists() for name in LEFT_BY_A_RUN)
+    called = folder.match(REPEATED) or (folder / SUMMARY).exists()
+    return called and not any((folder / name).exists() for name in LEFT_BY_A_RUN)
 
 
 def runs_of(folder: Path) -> Iterator[Path]:

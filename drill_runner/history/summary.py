@@ -17,7 +17,6 @@ from drill_runner.model.record import Delay
 from drill_runner.model.result import Verdict
 from drill_runner.model.summary import SUMMARY_VERSION, RunRow, Spread, Summary
 
-SUMMARY = "summary.json"
 _SUMMARY = TypeAdapter(Summary)
 _WORST_FIRST = (Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.PASSED)
 

@@ -4,6 +4,7 @@ import json
 import random
 import sqlite3
 import statistics
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +16,10 @@ from pydantic import TypeAdapter
 
 from drill_runner.catalog import Project
 from drill_runner.cli import main
-from drill_runner.drill import repeat
+from drill_runner.drill import phases, repeat
 from drill_runner.drill.progress import Quiet
 from drill_runner.drill.run import Done
+from drill_runner.drill.session import Session
 from drill_runner.evaluate import evaluate, read_run, to_json
 from drill_runner.history import (
     bootstrap,
@@ -31,12 +33,15 @@ from drill_runner.history import (
     summary_schema,
 )
 from drill_runner.history.store import STORE
+from drill_runner.journal import Journal
 from drill_runner.model.base import Interval
 from drill_runner.model.plan import Plan
 from drill_runner.model.record import Delay, EffectShown, Record
 from drill_runner.model.result import Measured, Verdict
 from drill_runner.model.result import Result as RunResult
+from drill_runner.model.sample import Sample
 from drill_runner.model.summary import Judgement, RunRow, Summary
+from drill_runner.observe.process import Observer, config_for
 from drill_runner.report import schema, summary_page
 from tests.unit import runs
 from tests.unit.histories import StoryName, story
@@ -441,8 +446,37 @@ class TestRepeat:
         assert "server_crash x 2" in call(project, "report", folder.name).output
         assert call(project, "report", folder.name, "--format", "json").stdout == before.decode()
         assert call(project, "report", folder.name, "--format", "junit").exit_code == 2
-        assert call(project, "compare", folder.name, str(folder), "--gate").exit_code == 0
+        assert (
+            call(project, "compare", folder.name, str(folder.rename(folder.with_name("kept"))), "--gate").exit_code == 2
+        )
+        assert call(project, "compare", "kept", "kept", "--gate").exit_code == 0
         assert len(json.loads(call(project, "list", "runs", "--json").stdout)) == 5
+
+    def test_the_fault_waits_for_its_moment_and_the_journal_says_how_long(self, project: Project, tmp_path: Path):
+        delay = Delay(seconds=0.3, span_s=4, seed=11, number=2)
+
+        class SimulatedObserver(Observer):
+            def poll(self) -> list[Sample]:
+                return []
+
+        plan = runs.plan()
+        with Journal(tmp_path / "journal.jsonl") as journal:
+            session = Session(
+                plan=plan,
+                project=project,
+                inventory=project.root,
+                folder=tmp_path,
+                journal=journal,
+                observer=SimulatedObserver(config_for(plan.endpoint, plan.probe), tmp_path / "samples.jsonl"),
+                progress=Quiet(),
+                stop=lambda: None,
+                delay=delay,
+            )
+            began = time.monotonic()
+            phases._drawn_wait(session)
+            assert time.monotonic() - began >= delay.seconds
+        (line,) = (tmp_path / "journal.jsonl").read_text().splitlines()
+        assert json.loads(line)["delay"] == {"seconds": 0.3, "span_s": 4.0, "seed": 11, "number": 2}
 
     def test_seed_without_repeat_is_refused(self, project: Project):
         assert "expected --repeat" in call(project, "run", DRILL, "--seed", "3").stderr
