@@ -11,7 +11,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
 .PHONY: help
 help: ## What can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/.ready: requirements.lock pyproject.toml tools/setup.sh
 	@PYTHON=$(PYTHON) tools/setup.sh
@@ -28,14 +28,25 @@ lab-up: .venv/.ready ## Create the lab and deploy the service
 lab-down: .venv/.ready ## Remove what the lab created, and nothing else
 	@drill_runner lab down
 
-.PHONY: check
+.PHONY: check lint types unit
 check: .venv/.ready ## Lint, types, unit and contract tests: no host in reach
+	@$(MAKE) --jobs 2 --output-sync=target unit lint types
+
+lint:
 	ruff check .
 	ruff format --check .
-	mypy
 	yamllint --strict .
 	ansible-lint --offline --strict
-	pytest -n 2 tests/unit tests/contract
+
+types:
+	mypy
+
+unit:
+	pytest -n 2 -m "not slow" tests/unit tests/contract
+
+.PHONY: check-slow
+check-slow: .venv/.ready ## Unit and contract tests that start processes and wait for them
+	pytest -n 2 -m slow tests/unit tests/contract
 
 .PHONY: molecule
 molecule: .venv/.ready ## Every role's scenario
@@ -46,7 +57,7 @@ drills: lab-up ## Every drill, against the lab
 	pytest tests/integration
 
 .PHONY: test
-test: check molecule drills ## Everything
+test: check check-slow molecule drills ## Everything
 
 .PHONY: calibrate
 calibrate: .venv/.ready ## The error of the measured times against outages of known length

@@ -8,6 +8,8 @@ import pytest
 from drill_runner.execute import PlaybookRun, run_playbook
 from drill_runner.model.fault import Scalar
 
+pytestmark = pytest.mark.slow  # starts processes and waits for them
+
 CONFIG = """\
 [defaults]
 inject_facts_as_vars = false

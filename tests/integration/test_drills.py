@@ -62,4 +62,3 @@ def test_a_promise_that_cannot_be_kept_fails_the_drill(drill, tmp_path):
     assert ended.code == 1
     assert any("ttft_p99_ms" in reason.text for reason in ended.result.reasons)
     assert Outcome.OK in next(window for window in ended.result.windows if window.name == "all").by_outcome
-

@@ -7,6 +7,8 @@ from drill_runner.errors import UsageError
 from drill_runner.model.inventory import Endpoint, Host
 from tests.unit.project_tree import make_project, replace, write
 
+pytestmark = pytest.mark.slow  # starts processes and waits for them
+
 HOSTS = "inventories/lab/hosts.yml"
 
 

@@ -17,6 +17,8 @@ from plugins.module_utils import lease as leases
 from plugins.module_utils import lease_keeper
 from plugins.module_utils.lease import Lease, LeaseError, ProcessKeeper, Scripts, Terms
 
+pytestmark = pytest.mark.slow  # starts processes and waits for them
+
 PATIENCE_S = 20.0
 KEEPER = ProcessKeeper(inspect.getsource(lease_keeper))
 TERMS = Terms(run="r", fault="simulated", host="h1", limit_s=60.0, created=time.time(), keeper="process")

@@ -31,6 +31,8 @@ from tests.calibrate.rehearse import rehearse
 from tests.calibrate.script import Outage
 from tests.calibrate.server import ANSWER, ScriptedServer, Trouble
 
+pytestmark = pytest.mark.slow  # starts processes and waits for them
+
 DEADLINE_S = 20.0
 RATE_HZ = 40.0
 STREAM_HZ = 5.0

@@ -10,6 +10,8 @@ from drill_runner.model.plan import Phase
 from drill_runner.model.record import CheckFinished
 from drill_runner.postconditions import run_checks
 
+pytestmark = pytest.mark.slow  # starts processes and waits for them
+
 KEY = "sk-0123456789abcdef"
 
 
@@ -55,9 +57,7 @@ def outcomes(results: list[CheckFinished]) -> list[str]:
 def test_each_test_ends_as_it_ended(project: Path) -> None:
     local = 'testinfra_hosts = ["local://"]\n'
     write(project, "good", local + "def test_a(host): assert host.run('true').rc == 0\ndef test_b(host): assert True")
-    write(
-        project, "bad", local + "def test_a(host): assert host.run('false').rc == 0, 'is down'\ndef test_b(): pass"
-    )
+    write(project, "bad", local + "def test_a(host): assert host.run('false').rc == 0, 'is down'\ndef test_b(): pass")
     write(project, "raises", "def test_a(): raise OSError('no route')")
     write(project, "unimportable", "import nothing_of_this_name\ndef test_a(): pass")
     write(project, "empty", "def helper(): pass")

@@ -26,6 +26,8 @@ from drill_runner.report import html, junit, markdown, text
 from tests.calibrate.server import ScriptedServer
 from tests.unit.runs import BEGIN, GOOD_IN_A_ROW, PERIOD, due, probes, watched, write
 
+pytestmark = pytest.mark.slow  # starts processes and waits for them
+
 RUN = "20261124T101500Z-watch"
 BAD = Outcome.HTTP_ERROR
 
