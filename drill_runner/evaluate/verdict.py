@@ -40,8 +40,9 @@ def reasons(found: Findings) -> tuple[Reason, ...]:
     failed, open_, passed = Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.PASSED
     before_checks = (
         *_all(failed, _left_behind(history)),
-        *_all(open_, _not_as_written(history)),
+        # A service that was not well is why nothing was broken, not the other way round.
         *_all(open_, _unsteady(found)),
+        *_all(open_, _not_as_written(history)),
         *_all(failed, _not_recovered(history)),
         *_detection(history, found.marks),
         *_all(open_, doubts(history, found.probes, found.counts, found.stream_counts)),
@@ -100,12 +101,15 @@ def _not_as_written(history: History) -> Iterator[str]:
 def _unsteady(found: Findings) -> Iterator[str]:
     """What says that the service was not well before anything was broken."""
     history, effect = found.history, instant(found.marks, "effect")
+    steady = [one for one in history.records if isinstance(one, CheckFinished) and one.phase is Phase.STEADY_STATE]
+    bad = [one for one in steady if one.outcome != "passed"]
+    for check in bad:
+        yield f"no steady state at the start: {_check(check)}"
     for record in history.records:
-        if isinstance(record, PhaseEnded) and record.phase is Phase.STEADY_STATE and record.problem:
+        # With a bad check the phase's problem is that check again.
+        if isinstance(record, PhaseEnded) and record.phase is Phase.STEADY_STATE and record.problem and not bad:
             problem = first_line(record.problem).removeprefix("no steady state: ")
             yield f"no steady state at the start: {problem}"
-        if isinstance(record, CheckFinished) and record.phase is Phase.STEADY_STATE and record.outcome != "passed":
-            yield f"no steady state at the start: {_check(record)}"
     if effect is None or not isinstance(history.plan, Plan):
         return
     began = [one.at for one in history.records if isinstance(one, PhaseStarted) and one.phase is Phase.INJECT]
