@@ -25,6 +25,6 @@ fi
 say "Python environment in .venv, about a minute"
 rm -f .venv/.ready
 [ -x .venv/bin/python ] && .venv/bin/python -c '' 2>/dev/null || { rm -rf .venv; "$python" -m venv .venv; }
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+.venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes --requirement requirements.lock
+.venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 touch .venv/.ready
