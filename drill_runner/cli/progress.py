@@ -19,6 +19,8 @@ from drill_runner.model.sample import Outcome, PoolSample, ProbeSample, Sample
 CELLS = 60
 """The newest probes, one cell each."""
 GOOD, BAD = "▁", "█"
+SILENCE_S = 10.0
+"""So long a log may say nothing."""
 
 
 class Lines:
@@ -28,17 +30,21 @@ class Lines:
         """Print to `console`."""
         self._console = console
         self._start = time.monotonic()
+        self._last = self._start
         self._failures = 0
 
     def _line(self, text: str) -> None:
-        self._console.print(f"[dim]{time.monotonic() - self._start:7.1f} s[/]  {text}", highlight=False)
+        self._last = time.monotonic()
+        self._console.print(f"[dim]{self._last - self._start:7.1f} s[/]  {text}", highlight=False, soft_wrap=True)
 
     def phase(self, phase: Phase, does: str) -> None:
         """A stage begins."""
         self._line(f"[bold]{phase.replace('_', ' ')}[/]  {escape(does)}")
 
     def doing(self, what: str) -> None:
-        """Too much for a log."""
+        """Too much for a log, but a log must not be silent for long either."""
+        if what and time.monotonic() - self._last >= SILENCE_S:
+            self._line(escape(what))
 
     def note(self, what: str) -> None:
         """Something happened."""
