@@ -54,7 +54,7 @@ molecule: .venv/.ready ## Every role's scenario
 
 .PHONY: drills
 drills: lab-up ## Every drill, against the lab
-	pytest tests/integration
+	pytest --ansible-inventory=inventories/lab tests/integration
 
 .PHONY: test
 test: check check-slow molecule drills ## Everything

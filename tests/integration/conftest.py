@@ -55,9 +55,14 @@ def drill(tmp_path: Path) -> Callable[[str | Path], Ended]:
 
 
 @pytest.fixture
-def secrets() -> dict[str, str]:
+def state() -> Path:
+    """The controller's folder of the lab."""
+    return Path(os.environ.get("HOME", "/root"), ".local/state/drill_runner/drill-lab")
+
+
+@pytest.fixture
+def secrets(state: Path) -> dict[str, str]:
     """Every secret of the lab, by the name of its file."""
-    state = Path(os.environ.get("HOME", "/root"), ".local/state/drill_runner/drill-lab")
-    found = {path.name: path.read_text().strip() for path in (state / "secrets").rglob("*") if path.is_file()}
+    found = {path.name: path.read_text().strip() for path in (state / "secrets").iterdir()}
     assert found, f"{state}: no secrets: is the lab up?"
     return found
