@@ -8,7 +8,7 @@ PLACES = {
     "process list": "ps axww -o args",
     "journal": "journalctl --no-pager -o cat",
     "logs": "find /var/log -type f -name *.log -exec cat {} +",
-    "left by Ansible": "find /home/ops /root /tmp /var/tmp -xdev -type f -size -1M -exec cat {} +",
+    "left by Ansible": "find /home/ops /root /tmp /var/tmp -xdev -type f -size -1024k -exec cat {} +",
 }
 
 
