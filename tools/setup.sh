@@ -16,7 +16,7 @@ if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 fi
 if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     say "installing python3-venv"
-    if ! { as_root apt-get update -qq && as_root apt-get install -y -qq --no-install-recommends python3-venv >/dev/null; }; then
+    if ! { as_root apt-get update -qq && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv >/dev/null; }; then
         say "$python has no venv module; as root: apt install python3-venv"
         exit 2
     fi
