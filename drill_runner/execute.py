@@ -19,11 +19,13 @@ import ansible_runner
 from pydantic import TypeAdapter, ValidationError
 
 from drill_runner.model.base import Instant, Interval, Seconds, data
+from drill_runner.model.evidence import HostEvidence, Told
 from drill_runner.model.fault import Scalar
 
 Status = Literal["successful", "failed", "timeout", "canceled", "error"]
 
 LEASE_MODULE = "fault_lease"
+EVIDENCE_MODULE = "host_evidence"
 KEPT = ("stdout", "job_events")
 """Of ansible-runner's artifacts. Its `command` holds the caller's whole environment and is never kept."""
 
@@ -60,6 +62,7 @@ class PlaybookRun:
     failures: tuple[str, ...] = ()
     """`host: task: message`, in the order in which they happened."""
     effects: tuple[EffectOn, ...] = ()
+    evidence: tuple[HostEvidence, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -80,6 +83,7 @@ class _Events:
     def __init__(self, on_task: Callable[[str], None]) -> None:
         self.failures: list[str] = []
         self.effects: list[EffectOn] = []
+        self.evidence: list[HostEvidence] = []
         self._starts: dict[tuple[str, str], float] = {}
         self._on_task = on_task
 
@@ -99,6 +103,8 @@ class _Events:
             self.failures.append(f"{host}: {task}: {_message(result)}")
         if kind in {"runner_on_ok", "runner_on_failed"} and str(details.get("task_action", "")).endswith(LEASE_MODULE):
             self._effect(host, result, self._starts.get(key, at), at)
+        if kind == "runner_on_ok" and str(details.get("task_action", "")).endswith(EVIDENCE_MODULE):
+            self._evidence(host, result)
         return True
 
     def _effect(self, host: str, result: object, started: float, ended: float) -> None:
@@ -112,6 +118,16 @@ class _Events:
         # The answer was given inside [started, ended], and the break did not begin before the task did.
         upper = max(started, ended - effect.age_min_s)
         self.effects.append(EffectOn(host=host, effect=effect, took_hold=Interval(lower=started, upper=upper)))
+
+    def _evidence(self, host: str, result: object) -> None:
+        if not isinstance(result, dict):
+            return
+        try:
+            told = TypeAdapter(Told).validate_python(result.get("evidence"))
+        except ValidationError as error:
+            self.failures.append(f"{host}: {EVIDENCE_MODULE} answered what is no evidence: {error.errors()[0]['msg']}")
+            return
+        self.evidence.append(HostEvidence(host=host, told=told))
 
 
 def run_playbook(
@@ -170,6 +186,7 @@ def run_playbook(
         ended=time.monotonic(),
         failures=tuple(events.failures),
         effects=tuple(events.effects),
+        evidence=tuple(events.evidence),
     )
 
 
@@ -230,7 +247,8 @@ def _monotonic(created: str) -> float:
 def _message(result: object) -> str:
     if not isinstance(result, dict):
         return "no message"
-    text = str(result.get("msg") or result.get("stderr") or result.get("censored") or "no message")
+    parts = [str(result[key]) for key in ("msg", "stderr") if result.get(key)]
+    text = ": ".join(dict.fromkeys(parts)) or str(result.get("censored") or "no message")
     return " ".join(text.split())[:500]
 
 

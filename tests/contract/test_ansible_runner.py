@@ -69,6 +69,11 @@ def test_a_failure_names_host_task_and_reason(project):
     assert run.failures == ("here: Break: it is too late",)
 
 
+def test_a_command_that_fails_is_quoted(project):
+    run = play(project, "  - name: Break\n    ansible.builtin.shell: echo no room >&2; exit 3\n")
+    assert run.failures == ("here: Break: non-zero return code: no room",)
+
+
 def test_a_failure_that_is_ignored_is_none(project):
     run = play(project, "  - name: Try\n    ansible.builtin.fail: {msg: no}\n    ignore_errors: true\n")
     assert run.ok
