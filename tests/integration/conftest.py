@@ -27,10 +27,24 @@ class Ended:
     folder: Path
     result: Result
 
+    @property
+    def why(self) -> str:
+        """What to read when a verdict is not the one that was expected."""
+        bad = [f"{one.check}: {one.name}: {one.message}" for one in self.result.checks if one.outcome != "passed"]
+        return "\n".join([self.said, *(reason.text for reason in self.result.reasons), *bad])
+
     def journal(self, kind: str) -> list[dict[str, object]]:
         """Its records of one kind."""
-        lines = (self.folder / "journal.jsonl").read_text().splitlines()
-        return [record for record in map(json.loads, lines) if record["kind"] == kind]
+        return records(self.folder, kind)
+
+
+def records(folder: Path, kind: str) -> list[dict[str, object]]:
+    """Whole records of one kind in a run's journal; none while there is no journal."""
+    journal = folder / "journal.jsonl"
+    lines = journal.read_text().splitlines(keepends=True) if journal.exists() else []
+    return [
+        record for record in map(json.loads, (line for line in lines if line.endswith("\n"))) if record["kind"] == kind
+    ]
 
 
 def command(*arguments: str | Path) -> list[str]:

@@ -14,8 +14,7 @@ COSTS_NOTHING = ("host_loss", "server_crash")
 def test_a_drill_passes_with_evidence_of_its_fault(drill, secrets, name):
     ended = drill(name)
     result = ended.result
-    assert result.verdict is Verdict.PASSED, ended.said
-    assert ended.code == 0
+    assert (result.verdict, ended.code) == (Verdict.PASSED, 0), ended.why
 
     effects = ended.journal("effect_shown")
     assert {effect["host"] for effect in effects} == {host for hosts in result.faults.values() for host in hosts}
@@ -45,12 +44,11 @@ def test_weights_that_nobody_restores_fail_the_drill_and_are_undone_all_the_same
     assert nobody != text
     file.write_text(nobody)
     ended = drill(file)
-    assert ended.result.verdict is Verdict.FAILED, ended.said
-    assert ended.code == 1
+    assert (ended.result.verdict, ended.code) == (Verdict.FAILED, 1), ended.why
     assert ended.journal("run_ended")[0]["reverted"] is True
 
     after = drill("server_crash")
-    assert after.result.verdict is Verdict.PASSED, after.said
+    assert after.result.verdict is Verdict.PASSED, after.why
 
 
 def test_a_promise_that_cannot_be_kept_fails_the_drill(drill, tmp_path):
@@ -60,5 +58,6 @@ def test_a_promise_that_cannot_be_kept_fails_the_drill(drill, tmp_path):
     )
     ended = drill(file)
     assert ended.code == 1
-    assert any("ttft_p99_ms" in reason.text for reason in ended.result.reasons)
+    (ttft,) = [one for one in ended.result.objectives if one.name == "ttft_p99_ms"]
+    assert (ttft.met, ended.result.verdict) == (False, Verdict.FAILED)
     assert Outcome.OK in next(window for window in ended.result.windows if window.name == "all").by_outcome
