@@ -186,6 +186,12 @@ def _steps(drill: Drill, leases: tuple[Lease, ...]) -> Iterator[Step]:
     yield _observe(drill, targets)
     yield _recover(drill, targets)
     yield Step(phase=Phase.POSTCONDITIONS, does="Check that the service is whole.", checks=drill.postconditions)
+    yield Step(
+        phase=Phase.EVIDENCE,
+        does="Ask targets and load balancers what their own records say about when what happened. Read-only.",
+        playbook="evidence",
+        hosts=targets,
+    )
     for lease in leases:
         yield Step(
             phase=Phase.REVERT,

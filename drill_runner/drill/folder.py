@@ -2,16 +2,20 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
 from drill_runner.errors import UsageError
+from drill_runner.evaluate.history import EVIDENCE
+from drill_runner.model.evidence import HostEvidence
 from drill_runner.model.plan import AnyPlan
+from drill_runner.report import write_atomically
 
 PLAN: TypeAdapter[AnyPlan] = TypeAdapter(AnyPlan)
+HOST: TypeAdapter[HostEvidence] = TypeAdapter(HostEvidence)
 
 
 @contextmanager
@@ -42,3 +46,10 @@ def new_folder(folder: Path, plan: AnyPlan) -> Path:
     except OSError as error:
         raise UsageError(f"{folder}: cannot be written: {error.strerror}") from error
     return folder
+
+
+def keep_evidence(folder: Path, told: Iterable[HostEvidence]) -> None:
+    """Write what the hosts said; OSError if it cannot be kept, and then nothing of it is there."""
+    lines = "".join(HOST.dump_json(one).decode() + "\n" for one in sorted(told, key=lambda one: one.host))
+    if lines:
+        write_atomically(folder / EVIDENCE, lines)

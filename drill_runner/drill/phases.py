@@ -2,17 +2,24 @@
 
 import time
 
+from drill_runner.drill.folder import keep_evidence
 from drill_runner.drill.session import DrillOverError, Session
 from drill_runner.model.base import Interval
 from drill_runner.model.fault import Scalar
 from drill_runner.model.plan import Lease, Phase
-from drill_runner.model.record import DelayDrawn, Detected, EffectMissing, EffectShown, Whole
+from drill_runner.model.record import DelayDrawn, Detected, EffectMissing, EffectShown, EvidenceCollected, Whole
 
 STEADY_WITHIN_S = 60.0
 """How long a service may take to be good without a break before the drill gives up on it."""
 NOTICE_S = 3.0
 """A replica that never left the pool so long after the effect was never missed by it."""
 PLAYBOOK_SPARE_S = 120.0
+EVIDENCE_WITHIN_S = 45.0
+"""Evidence is worth no longer a wait: the revert comes after it."""
+EVIDENCE_SPARE_S = 60.0
+"""Hosts look back by their own clock, which may be off; older lines do no harm."""
+LOAD_BALANCERS = "load_balancers"
+"""The inventory's group."""
 
 
 def steady_state(session: Session) -> None:
@@ -139,6 +146,31 @@ def postconditions(session: Session) -> None:
     available = [name for name in own if (session.project.roles / f"fault_{name}" / "checks").is_dir()]
     with session.phase(Phase.POSTCONDITIONS):
         session.check(Phase.POSTCONDITIONS, tuple(dict.fromkeys((*session.plan.drill.postconditions, *available))))
+
+
+def evidence(session: Session) -> None:
+    """Ask the hosts what they know, before the revert touches them. Whatever comes of it, the drill goes on."""
+    asked = tuple(dict.fromkeys((*session.plan.targets, *_load_balancers(session))))
+    looked_back = time.monotonic() - session.started + EVIDENCE_SPARE_S
+    variables: dict[str, Scalar] = {"evidence_targets": ",".join(session.plan.targets), "evidence_since_s": looked_back}
+    hosts: tuple[str, ...] = ()
+    problem: str | None = None
+    with session.phase(Phase.EVIDENCE):
+        try:
+            run = session.run(Phase.EVIDENCE, "evidence", asked, variables, EVIDENCE_WITHIN_S)
+            keep_evidence(session.folder, run.evidence)
+            hosts = tuple(sorted(one.host for one in run.evidence))
+            silent = [host for host in asked if host not in hosts]
+            problem = next(iter(run.failures), f"no answer from {', '.join(silent)}" if silent else None)
+        except (DrillOverError, OSError) as error:
+            problem = str(error)
+        if problem:
+            session.progress.note(f"evidence is incomplete: {problem}")
+        session.write(EvidenceCollected(at=time.monotonic(), hosts=hosts, problem=problem))
+
+
+def _load_balancers(session: Session) -> tuple[str, ...]:
+    return tuple(host.name for host in session.plan.inventory.group(LOAD_BALANCERS))
 
 
 def revert(session: Session, *, armed: bool) -> None:

@@ -113,7 +113,11 @@ def _stages(session: Session) -> None:
     except DrillOverError as problem:
         session.progress.note(str(problem))
     finally:
-        phases.revert(session, armed=armed)
+        try:
+            if armed:
+                phases.evidence(session)
+        finally:
+            phases.revert(session, armed=armed)
 
 
 def _interrupted(session: Session, why: str) -> None:

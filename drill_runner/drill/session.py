@@ -51,6 +51,7 @@ class Session:
     """Why the run was told to stop; None while it was not."""
     delay: Delay | None = None
     """How long to leave the steady service alone before the fault."""
+    started: float = field(default_factory=time.monotonic)
     view: View = field(default_factory=View)
     playbooks: int = 0
     reverting: bool = False

@@ -8,11 +8,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from drill_runner.errors import UsageError
 from drill_runner.model.base import RUN_VERSION, T, data
+from drill_runner.model.evidence import HostEvidence
 from drill_runner.model.plan import AnyPlan, Plan, Watch
-from drill_runner.model.record import Record
+from drill_runner.model.record import EvidenceCollected, Record
 from drill_runner.model.sample import Sample
 
 PLAN, JOURNAL, SAMPLES = "plan.json", "journal.jsonl", "samples.jsonl"
+EVIDENCE = "evidence.jsonl"
 LISTED_LINES = 3
 """So many unreadable lines of a file are named one by one."""
 
@@ -20,6 +22,7 @@ _PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)
 _WATCH: TypeAdapter[Watch] = TypeAdapter(Watch)
 _RECORD: TypeAdapter[Record] = TypeAdapter(Record)
 _SAMPLE: TypeAdapter[Sample] = TypeAdapter(Sample)
+_HOST: TypeAdapter[HostEvidence] = TypeAdapter(HostEvidence)
 
 
 @data
@@ -31,6 +34,8 @@ class History:
     plan: AnyPlan | None
     records: tuple[Record, ...]
     samples: tuple[Sample, ...]
+    evidence: tuple[HostEvidence, ...] = ()
+    """What the hosts said; none where they were not asked, as in an older run."""
     problems: tuple[str, ...] = ()
     """What is missing or damaged, one sentence each; with any of them nothing can have passed."""
 
@@ -42,11 +47,14 @@ def read_run(folder: Path) -> History:
     if not any((folder / name).exists() for name in (PLAN, JOURNAL, SAMPLES)):
         raise UsageError(f"{folder}: not a run's folder: expected {PLAN}, {JOURNAL} and {SAMPLES} in it")
     problems: list[str] = []
+    plan, records = _plan(folder / PLAN, problems), tuple(_lines(folder / JOURNAL, _RECORD, problems))
+    told = any(isinstance(record, EvidenceCollected) and record.hosts for record in records)
     return History(
         folder=folder.resolve().name,
-        plan=_plan(folder / PLAN, problems),
-        records=tuple(_lines(folder / JOURNAL, _RECORD, problems)),
+        plan=plan,
+        records=records,
         samples=tuple(_lines(folder / SAMPLES, _SAMPLE, problems)),
+        evidence=tuple(_lines(folder / EVIDENCE, _HOST, problems)) if told else (),
         problems=tuple(problems),
     )
 

@@ -12,6 +12,7 @@ from drill_runner.evaluate.objectives import objectives
 from drill_runner.evaluate.outages import outages, probes_of, start_of
 from drill_runner.evaluate.service import stream_tally, tally, windows
 from drill_runner.evaluate.streams import promised_itl_ms, streams_of
+from drill_runner.evaluate.stretches import stretches
 from drill_runner.evaluate.verdict import is_sound, reasons, took_place
 from drill_runner.model.base import Interval
 from drill_runner.model.drill import ProbePlan
@@ -66,6 +67,7 @@ def evaluate(history: History) -> Result:
         in_flight=in_flight([*probes, *streams], effect_of(history)),
         phases=_phases(history.records, begin),
         marks=found,
+        stretches=stretches(found),
         checks=tuple(_check(record) for record in history.records if isinstance(record, CheckFinished)),
         faults=_faults(plan) if isinstance(plan, Plan) else {},
         versions=dict(sorted(started.versions.items())) if started else {},

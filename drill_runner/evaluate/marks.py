@@ -1,19 +1,28 @@
 """What happened when, each with its bound and its evidence; what has no evidence says so and is not guessed."""
 
-from collections.abc import Iterable, Sequence
-from typing import Literal
+from collections.abc import Callable, Iterable, Sequence
 
-from drill_runner.evaluate import pool
+from drill_runner.evaluate import pool, pool_log
+from drill_runner.evaluate.evidence import witnesses
 from drill_runner.evaluate.history import History
 from drill_runner.evaluate.outages import probes_of, start_of
+from drill_runner.evaluate.restart import Restart, restart_of
 from drill_runner.evaluate.streams import Lag, lag, promised_itl_ms, streams_of
 from drill_runner.model.base import Interval
 from drill_runner.model.plan import Phase, Plan, Watch
-from drill_runner.model.record import Detected, EffectShown, PhaseStarted, PlaybookStarted, Whole
-from drill_runner.model.result import Episode, Mark
+from drill_runner.model.record import (
+    CheckFinished,
+    Detected,
+    EffectShown,
+    EvidenceCollected,
+    PhaseEnded,
+    PhaseStarted,
+    PlaybookStarted,
+    Whole,
+)
+from drill_runner.model.result import Episode, Mark, MarkName
 from drill_runner.model.sample import Outcome, ProbeSample
 
-MarkName = Literal["effect", "first_failure", "detected", "recovery_started", "restored", "replica_back", "whole"]
 Finding = tuple[Interval | None, str]
 """An instant since the observer's start, and the evidence for it or why there is none."""
 
@@ -86,6 +95,9 @@ class _Marker:
         self._looks = pool.looks(history.samples, until=revert_of(history))
         self._shown = [record for record in history.records if isinstance(record, EffectShown)]
         self._effect = effect_of(history)
+        told = witnesses(history.evidence, self._effect, revert_of(history))
+        self._balancers = tuple(told.values())
+        self._restarts = {target: restart_of(told[target]) for target in self._targets if target in told}
 
     def marks(self) -> tuple[Mark, ...]:
         restored, back = self._restored(), self._replica_back()
@@ -94,9 +106,14 @@ class _Marker:
             ("first_failure", self._first_failure()),
             ("detected", self._detected()),
             ("recovery_started", self._recovery_started()),
+            ("weights_verified", self._step(lambda restart: restart.verified)),
+            ("process_started", self._step(lambda restart: restart.started)),
+            ("model_loaded", self._step(lambda restart: restart.loaded)),
+            ("first_token", self._first_token()),
             ("restored", restored),
             ("replica_back", back),
             ("whole", self._whole(restored[0], back[0])),
+            ("postconditions_passed", self._postconditions()),
         )
         of_clients: tuple[tuple[MarkName, Finding], ...] = (
             ("first_failure", self._first_failure()),
@@ -133,10 +150,10 @@ class _Marker:
     def _detected(self) -> Finding:
         if self._effect is None:
             return None, "no effect to detect"
-        times = {target: pool.left(self._looks, target, self._effect.lower) for target in self._targets}
+        times = {target: self._left(target) for target in self._targets}
         seen = [at for at in times.values() if at is not None]
         if seen and len(seen) == len(times):
-            return self._shift(_latest(seen)), f"the load balancer had {_and(times)} out of its pool"
+            return self._shift(_latest(seen)), f"the load balancer had {_and(times)} out of its pool{self._log(times)}"
         told = [record for record in self._history.records if isinstance(record, Detected)]
         if told:
             first = min(told, key=lambda record: (record.instant.upper, record.at))
@@ -146,6 +163,18 @@ class _Marker:
         never = [target for target, at in times.items() if at is None]
         return None, f"{_and(never)} was never seen to leave the load balancer's pool"
 
+    def _left(self, target: str) -> Interval | None:
+        """By the load balancer's statistics and its log, whichever tells; by both, more tightly than by one."""
+        if self._effect is None:
+            return None
+        logged = pool_log.left(self._balancers, target)
+        return pool_log.narrowed(pool.left(self._looks, target, self._effect.lower), logged.at if logged else None)
+
+    def _log(self, targets: Iterable[str]) -> str:
+        """The load balancers' own words for it."""
+        downs = [down for target in targets if (down := pool_log.left(self._balancers, target)) is not None]
+        return "".join(f"; {down.host}'s log: {pool_log.why(self._balancers, down)}" for down in downs)
+
     def pool_was_seen(self) -> bool:
         """Whether anything was seen of the load balancer's pool after the effect."""
         return self._effect is not None and any(look.answered >= self._effect.lower for look in self._looks)
@@ -153,7 +182,8 @@ class _Marker:
     def _recovery_started(self) -> Finding:
         plan = self._history.plan
         if not isinstance(plan, Plan) or plan.drill.recovery.playbook is None:
-            return None, "recovery is automatic: nothing tells when it began"
+            at, evidence = self._step(lambda restart: restart.began, first=True)
+            return at, evidence if at else f"recovery is automatic, and there is {evidence}"
         for record in self._history.records:
             if isinstance(record, PlaybookStarted) and record.phase is Phase.RECOVER:
                 return self._shift(Interval(lower=record.at, upper=record.at)), f"playbook {record.playbook} started"
@@ -163,7 +193,7 @@ class _Marker:
         if self._effect is None or not self._targets:
             return None, "no effect to come back from"
         since = self._effect.lower
-        times = {target: pool.came_back(self._looks, target, since) for target in self._targets}
+        times = {target: self._back(target, since) for target in self._targets}
         back = [at for at in times.values() if at is not None]
         if len(back) == len(times):
             return self._shift(_latest(back)), f"the load balancer had {_and(times)} in its pool again"
@@ -172,6 +202,81 @@ class _Marker:
         if away:
             return None, f"{_and(away)} left the load balancer's pool and was not seen to come back"
         return self._answered([target for target, at in times.items() if at is None], back)
+
+    def _back(self, target: str, since: float) -> Interval | None:
+        """As with leaving; but one that the statistics had out of the pool to the end is not back."""
+        polled, logged = pool.came_back(self._looks, target, since), pool_log.came_back(self._balancers, target)
+        if polled is None and pool.left(self._looks, target, since) is not None:
+            return None
+        return pool_log.narrowed(polled, logged.at if logged else None)
+
+    def _step(self, of: Callable[[Restart], Finding], *, first: bool = False) -> Finding:
+        """A step of every target's restart: when the last of them had taken it, or the first."""
+        if self._effect is None:
+            return None, "no effect to come back from"
+        silent = [target for target in self._targets if target not in self._restarts]
+        if silent or not self._targets:
+            return None, f"no evidence from {_and(silent)}{self._why_silent()}"
+        steps = [of(restart) for restart in self._restarts.values()]
+        known = [at for at, _ in steps if at is not None]
+        if len(known) < len(steps) and not (first and known):
+            return None, "; ".join(why for at, why in steps if at is None)
+        told = "; ".join(evidence for at, evidence in steps if at is not None)
+        return self._shift(_earliest(known) if first else _latest(known)), told
+
+    def _why_silent(self) -> str:
+        for record in self._history.records:
+            if isinstance(record, EvidenceCollected):
+                return f": {record.problem}" if record.problem else ": its clock cannot be compared"
+        return ": it was not asked"
+
+    def _first_token(self) -> Finding:
+        """Of every target after it had gone, at the client; a service that kept answering has no such instant."""
+        if self._effect is None or not self._targets:
+            return None, "no effect to come back from"
+        found: list[Interval] = []
+        told: list[str] = []
+        for target in self._targets:
+            at, evidence = self._first_token_of(target)
+            if at is None:
+                return None, evidence
+            found.append(at)
+            told.append(evidence)
+        return self._shift(_latest(found)), "; ".join(told)
+
+    def _first_token_of(self, target: str) -> Finding:
+        restart, left = self._restarts.get(target), self._left(target)
+        started = restart.started[0] if restart else None
+        if self._effect is None or (started is None and left is None):
+            return None, f"{target} was never seen to go"
+        # A replica may answer until it has left for certain; a new engine process answers for itself.
+        gone = started.lower if started else left.upper if left else self._effect.upper
+        answer = self._first_answer(target, max(gone, self._effect.upper))
+        if answer is not None:
+            return Interval(lower=answer, upper=answer), f"a probe's first token from {target} since it had gone"
+        served = pool_log.served(self._balancers, target)
+        if served is not None:
+            return served.at, f"{served.host}'s log: the first request that {target} answered since it was up"
+        return None, f"no request was answered by {target} since it had gone"
+
+    def _postconditions(self) -> Finding:
+        """The checks run together, so the last of them passed between their start and their end."""
+        spans: dict[type[object], float] = {}
+        for record in self._history.records:
+            if isinstance(record, PhaseStarted | PhaseEnded) and record.phase is Phase.POSTCONDITIONS:
+                spans[type(record)] = record.at
+        if PhaseStarted not in spans or PhaseEnded not in spans:
+            return None, "the post-conditions were not checked"
+        checks = [one for one in self._history.records if isinstance(one, CheckFinished)]
+        after = [one for one in checks if one.phase is Phase.POSTCONDITIONS]
+        bad = [one.name for one in after if one.outcome != "passed"]
+        if bad or not after:
+            return None, f"{_and(bad) or 'nothing'} {'did not pass' if bad else 'was checked'}"
+        # One after the other: the last was over no sooner than all of them took.
+        upper = max(spans.values())
+        lower = min(upper, spans[PhaseStarted] + sum(one.seconds for one in after))
+        at = Interval(lower=lower, upper=upper)
+        return self._shift(at), f"all {len(after)} checks passed, one after the other; when the last did"
 
     def _answered(self, stayed: Sequence[str], back: Sequence[Interval]) -> Finding:
         """Targets that were never seen to leave: their own answers are evidence, unless detection was demanded.

@@ -19,6 +19,7 @@ class Phase(StrEnum):
     OBSERVE = "observe"
     RECOVER = "recover"
     POSTCONDITIONS = "postconditions"
+    EVIDENCE = "evidence"
     REVERT = "revert"
 
 

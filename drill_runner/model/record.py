@@ -145,6 +145,18 @@ class Whole:
 
 
 @data
+class EvidenceCollected:
+    """What the hosts know of the failure is beside the journal, as far as they could be asked."""
+
+    kind: Literal["evidence_collected"] = "evidence_collected"
+    at: Instant
+    hosts: tuple[str, ...]
+    """Those that answered."""
+    problem: str | None = None
+    """Why there is not all of it. No failure of the drill: what has no evidence is told as such."""
+
+
+@data
 class Interrupted:
     """The run was told to stop, or the runner itself failed; what was armed is reverted all the same."""
 
@@ -176,6 +188,7 @@ Record = Annotated[
     | CheckFinished
     | DelayDrawn
     | Whole
+    | EvidenceCollected
     | Interrupted
     | RunEnded,
     Field(discriminator="kind"),

@@ -186,15 +186,42 @@ class PhaseSpan:
     problem: str | None = None
 
 
+MarkName = Literal[
+    "effect",
+    "first_failure",
+    "detected",
+    "recovery_started",
+    "weights_verified",
+    "process_started",
+    "model_loaded",
+    "first_token",
+    "restored",
+    "replica_back",
+    "whole",
+    "postconditions_passed",
+]
+"""In the order in which they usually come."""
+
+
 @data
 class Mark:
     """Something that happened at an instant, with its bound. Seconds since the start of the observer."""
 
-    name: Literal["effect", "first_failure", "detected", "recovery_started", "restored", "replica_back", "whole"]
+    name: MarkName
     instant: Interval | None
     """None: there is no evidence of it, and it is not guessed."""
     since_effect: Interval | None
     evidence: str
+
+
+@data
+class Stretch:
+    """From one mark to the next one that there is evidence of. Durations of a run's stretches follow on each other."""
+
+    after: MarkName
+    until: MarkName
+    duration: Interval
+    """Seconds; from nothing where the two may have come at the same time, or in the other order."""
 
 
 @data
@@ -231,6 +258,8 @@ class Result:
     """None: nothing was shown to take hold, or an older result."""
     phases: tuple[PhaseSpan, ...]
     marks: tuple[Mark, ...]
+    stretches: tuple[Stretch, ...] = ()
+    """Where the time went. Empty: no effect was shown, or an older result."""
     checks: tuple[CheckResult, ...]
     faults: dict[str, tuple[str, ...]]
     """Targets by fault."""

@@ -40,6 +40,7 @@ def render(result: Result) -> str:
     if result.in_flight is not None and result.in_flight.requests:
         fates = ", ".join(f"{count} {fate}" for fate, count, _ in wording.fates(result.in_flight))
         lines.append(f"In flight when the fault took hold: {fates}; {wording.retried(result.in_flight)}.")
+    lines += _waterfall(result)
     for found in result.disagreement:
         who, share, start, end = wording.disagreed(found)
         lines.append(f"Wrong answers: {_text(who)}, {share}, from {start} until {end} after the start.")
@@ -50,6 +51,16 @@ def render(result: Result) -> str:
             first = next(iter((check.message or "").splitlines()), "")
             lines.append(f"- {check.outcome}: {_code(f'{check.check}::{check.name}')} {_text(first)}".rstrip())
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _waterfall(result: Result) -> list[str]:
+    """In one line: an event, what it took from there, the next one."""
+    if not result.stretches:
+        return []
+    names = [result.stretches[0].after, *(stretch.until for stretch in result.stretches)]
+    titles = [_text(wording.title(name, wording.MARK_TITLES)) for name in names]
+    took = [f" → ({wording.interval(stretch.duration)}) → " for stretch in result.stretches] + [""]
+    return [f"Where the time went: {''.join(part for pair in zip(titles, took, strict=True) for part in pair)}."]
 
 
 def _text(text: str) -> str:

@@ -15,6 +15,8 @@ from drill_runner.report import wording
 
 _STYLES = {Verdict.PASSED: "green", Verdict.FAILED: "red", Verdict.INCONCLUSIVE: "yellow"}
 _MET = {True: "green", False: "red", None: "yellow"}
+BAR = 24
+"""Characters of the waterfall's width."""
 _CHECK = {"passed": "green", "failed": "red", "broken": "yellow"}
 
 
@@ -24,6 +26,7 @@ def show(result: Result, console: Console, report: Path | None = None) -> None:
     for name, table in (
         ("Objectives", _objectives(result)),
         ("What happened when", _marks(result)),
+        ("Where the time went", _waterfall(result)),
         ("Outages a client saw", _episodes(result)),
         ("In flight when the fault took hold", _in_flight(result)),
         ("Wrong answers", _disagreement(result)),
@@ -96,6 +99,13 @@ def _marks(result: Result) -> Table:
     missing = [wording.title(mark.name, wording.MARK_TITLES) for mark in result.marks if mark.instant is None]
     if missing:
         table.add_row("not seen", "-", Text(", ".join(missing), style="dim"))
+    return table
+
+
+def _waterfall(result: Result) -> Table:
+    table = _table("from, to", "took", "", numbers=frozenset({"took"}))
+    for bar in wording.waterfall(result):
+        table.add_row(bar.name, bar.took, Text(wording.drawn(bar, BAR), no_wrap=True))
     return table
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from drill_runner.evaluate.objectives import AT_LEAST
-from drill_runner.model.base import Interval
+from drill_runner.model.base import Interval, data
 from drill_runner.model.result import (
     CheckResult,
     Disagreement,
@@ -16,6 +16,7 @@ from drill_runner.model.result import (
     Reason,
     Result,
     StreamLevel,
+    Stretch,
     Verdict,
 )
 from drill_runner.model.sample import Outcome
@@ -43,9 +44,14 @@ MARK_TITLES: Mapping[str, str] = {
     "first_failure": "first failure",
     "detected": "detected",
     "recovery_started": "recovery started",
+    "weights_verified": "weights verified",
+    "process_started": "engine process started",
+    "model_loaded": "model loaded",
+    "first_token": "first token again",
     "restored": "service restored",
     "replica_back": "replica back",
     "whole": "whole again",
+    "postconditions_passed": "post-conditions passed",
 }
 
 OUTCOME_TITLES: Mapping[Outcome, str] = {
@@ -154,6 +160,50 @@ def fates(found: InFlight) -> Iterator[tuple[str, int, str]]:
                 count,
                 listed([f"{one.kind} {one.seq}{_doubt(surely=one.surely)}" for one in which]),
             )
+
+
+@data
+class Bar:
+    """One stretch of where the time went, with its place in a waterfall. Places are shares of the whole."""
+
+    name: str
+    took: str
+    start: float
+    """Where it may begin at the earliest."""
+    width: float
+    """To where it may end at the latest."""
+    sure_start: float
+    """From here on it was surely under way, for `sure_width`; nothing where its ends may have been at the same time."""
+    sure_width: float
+
+
+def waterfall(result: Result) -> tuple[Bar, ...]:
+    """Where the time went, from the effect to the last mark."""
+    at = {mark.name: mark.instant for mark in result.marks if mark.instant is not None}
+    known = [at[name] for stretch in result.stretches for name in (stretch.after, stretch.until)]
+    if not known:
+        return ()
+    zero = min(one.lower for one in known)
+    scale = max(one.upper for one in known) - zero or 1.0
+    return tuple(_bar(stretch, at[stretch.after], at[stretch.until], zero, scale) for stretch in result.stretches)
+
+
+def _bar(stretch: Stretch, after: Interval, until: Interval, zero: float, scale: float) -> Bar:
+    return Bar(
+        name=f"{title(stretch.after, MARK_TITLES)} → {title(stretch.until, MARK_TITLES)}",
+        took=interval(stretch.duration),
+        start=(after.lower - zero) / scale,
+        width=max(0.0, until.upper - after.lower) / scale,
+        sure_start=(after.upper - zero) / scale,
+        sure_width=max(0.0, until.lower - after.upper) / scale,
+    )
+
+
+def drawn(bar: Bar, width: int) -> str:
+    """A bar in `width` characters: full where it was surely under way, light where it may have been."""
+    first, last = int(bar.start * width), max(int(bar.start * width) + 1, round((bar.start + bar.width) * width))
+    sure = range(round(bar.sure_start * width), round((bar.sure_start + bar.sure_width) * width))
+    return " " * first + "".join("█" if at in sure else "░" for at in range(first, min(last, width)))
 
 
 def _doubt(*, surely: bool) -> str:

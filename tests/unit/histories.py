@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from drill_runner.evaluate.answers import disagreement
 from drill_runner.evaluate.in_flight import in_flight
 from drill_runner.evaluate.streams import level
+from drill_runner.evaluate.stretches import stretches
 from drill_runner.model.base import Interval
 from drill_runner.model.drill import Drill, FaultUse, Objectives, ProbePlan, Recovery
 from drill_runner.model.fault import Fault, Fidelity, Manifest
@@ -299,6 +300,7 @@ def _result(script: Script, plan: Plan, probes: Sequence[ProbeSample], streams: 
         ),
         phases=_phases(script),
         marks=marks,
+        stretches=stretches(marks),
         checks=(*_CHECKS, *script.checks),
         faults={"server_crash": ("gpu2",)},
         versions={
@@ -356,10 +358,18 @@ def _episode(start: Interval, end: Interval | None, bad: Sequence[ProbeSample]) 
 
 
 def _marks(script: Script, effect: Interval | None, episodes: Sequence[Episode]) -> tuple[Mark, ...]:
+    def later(seconds: float) -> float | None:
+        return script.effect and script.effect + seconds
+
     rows: tuple[tuple[str, Interval | None, str], ...] = (
         ("effect", effect, "gpu2: process 4711 is gone (signal 9)"),
         ("first_failure", episodes[0].start if episodes else None, "the last good probe and the first bad one"),
         ("detected", _bounds(script.detected, 0.2), "HAProxy: gpu2 DOWN"),
+        ("recovery_started", _bounds(later(0.6), 0.02), "systemd on gpu2: scheduled a restart"),
+        ("weights_verified", _bounds(later(1.1), 0.02), "systemd on gpu2: the verification ended well"),
+        ("process_started", _bounds(later(1.4), 0.1), "podman on gpu2: its process was started"),
+        ("model_loaded", _bounds(later(4.2), 0.02), "the engine on gpu2: serving"),
+        ("first_token", None, "no request was answered by gpu2 since it had gone"),
         ("restored", episodes[-1].end if episodes else None, "10 good probes in a row"),
         ("replica_back", _bounds(script.back, 0.2), "HAProxy: gpu2 UP"),
         ("whole", _bounds(script.back and script.back + 1, 0.2), "every target serves and the client's place is good"),

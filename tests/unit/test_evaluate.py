@@ -87,7 +87,9 @@ def test_marks_carry_the_bounds_of_their_evidence():
     assert mark(result, "replica_back").since_effect == Interval(lower=0.4375, upper=1.0625)
     assert mark(result, "whole").instant == Interval(lower=2.5, upper=4.0)
     assert mark(result, "recovery_started").instant is None
-    assert mark(result, "recovery_started").evidence == "recovery is automatic: nothing tells when it began"
+    assert mark(result, "recovery_started").evidence == (
+        "recovery is automatic, and there is no evidence from gpu2: it was not asked"
+    )
 
 
 def test_a_recovery_playbook_starts_when_the_journal_says():

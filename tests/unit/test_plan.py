@@ -89,6 +89,7 @@ def test_steps() -> None:
         (Phase.OBSERVE, None, ("one",), (), None),
         (Phase.RECOVER, "recover_host", ("one",), (), 70),
         (Phase.POSTCONDITIONS, None, (), ("endpoint", "whole"), None),
+        (Phase.EVIDENCE, "evidence", ("one",), (), None),
         (Phase.REVERT, "fault_revert", ("one",), (), None),
     ]
 
@@ -235,7 +236,12 @@ Watched by: 20 requests/s, given up after 5 s each; a stream of 32 tokens every
  5.  postconditions
      Check that the service is whole.
      checks: endpoint, whole
- 6.  revert
+ 6.  evidence
+     Ask targets and load balancers what their own records say about when what
+     happened. Read-only.
+     hosts: one
+     playbook: evidence
+ 7.  revert
      Remove what is left of flip. Happens on every way out, also when the run is
      stopped.
      hosts: one
