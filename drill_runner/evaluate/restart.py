@@ -62,10 +62,10 @@ def _engine_start(witness: Witness) -> tuple[Seen | None, Finding]:
 
 def _verified(witness: Witness, init: Seen | None, started: Finding) -> Finding:
     unit, (start, _) = witness.unit, started
+    if start is None:
+        return _found_good(witness)
     if unit is None or not unit.verifies:
         return None, f"{witness.host} has no unit that verifies weights before it starts"
-    if start is None:
-        return None, f"{witness.host} started no engine, for which it would have verified the weights"
     by = init.at.upper if init else start.upper
     stamp = witness.stamp(unit.verified)
     if stamp and stamp.lower <= by:
@@ -76,6 +76,15 @@ def _verified(witness: Witness, init: Seen | None, started: Finding) -> Finding:
         return None, f"systemd on {witness.host} has forgotten when"
     at = Interval(lower=min(begun[-1].at.lower, by), upper=by)
     return at, f"systemd on {witness.host}: from the unit's start, whose first step it is, to the container being ready"
+
+
+def _found_good(witness: Witness) -> Finding:
+    """Without a new start the verifier's word counts, when it turned."""
+    bad = witness.of(EventKind.VERDICT_DOWN)
+    good = [one for one in witness.of(EventKind.VERDICT_UP) if bad and one.at.upper >= bad[-1].at.upper]
+    if good:
+        return good[0].at, f"the verifier on {witness.host}: {good[0].event.text} after {bad[-1].event.text}"
+    return None, f"{witness.host} started no engine, for which it would have verified the weights"
 
 
 def _loaded(witness: Witness, started: Interval | None) -> Finding:

@@ -223,6 +223,7 @@ def test_a_verification_of_the_start_before_the_fault_is_not_this_one_s():
 
 
 def test_without_a_unit_that_verifies_nothing_is_guessed():
+    assert restart_of(gpu1(None)).started[0] is not None
     assert restart_of(gpu1(None)).verified == (None, "gpu1 has no unit that verifies weights before it starts")
 
 
@@ -231,6 +232,20 @@ def test_an_engine_that_never_started_says_so():
     witness = witnesses([told("gpu1", before, replace(UNIT, main_start=6356.9, inactive_exit=6356.6))], EFFECT, REVERT)
     restart = restart_of(witness["gpu1"])
     assert [step[0] for step in (restart.began, restart.verified, restart.started, restart.loaded)] == [None] * 4
+
+
+def test_without_a_new_start_the_verifier_s_word_counts_when_it_turned():
+    def said(kind: str, at: float) -> dict[str, object]:
+        return {"kind": kind, "at": at, "text": "down #digest" if kind == "verdict_down" else "up"}
+
+    spoken = [said("verdict_up", 6394.3), said("verdict_down", 6395.0), said("verdict_up", 6399.0)]
+    idle = replace(UNIT, main_start=6356.9)
+    at, evidence = restart_of(witnesses([told("gpu1", spoken, idle)], EFFECT, REVERT)["gpu1"]).verified
+    assert at is not None
+    assert (round(at.lower, 2), round(at.upper, 2)) == (6398.94, 6399.01)
+    assert evidence == "the verifier on gpu1: up after down #digest"
+    at, _ = restart_of(witnesses([told("gpu1", spoken[:2], idle)], EFFECT, REVERT)["gpu1"]).verified
+    assert at is None
 
 
 def test_what_came_with_the_revert_is_not_the_recovery():
