@@ -24,7 +24,7 @@ from drill_runner.model.evidence import Event, Exchange, HostEvidence, Told, Uni
 from drill_runner.model.record import EvidenceCollected, Record
 from drill_runner.model.result import Mark, MarkName, Result
 from plugins.modules import host_evidence as module
-from tests.unit.runs import BEGIN, history, records, watched, write
+from tests.unit.runs import BEGIN, history, plan, records, watched, write
 from tests.unit.runs import probes as good_probes
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -234,6 +234,34 @@ def test_an_engine_that_never_started_says_so():
     assert [step[0] for step in (restart.began, restart.verified, restart.started, restart.loaded)] == [None] * 4
 
 
+def again(events: Sequence[dict[str, object]], by: float) -> list[dict[str, object]]:
+    """The restart once more, `by` seconds later."""
+    return [
+        {**event, "at": float(str(event["at"])) + by, "since": None}
+        for event in events
+        if float(str(event["at"])) > EFFECT.upper
+    ]
+
+
+def test_of_several_restarts_the_last_one_is_the_one_that_serves():
+    events = [*server_events(), *again(server_events(), 5.0)]
+    restart = restart_of(witnesses([told("gpu1", events, UNIT)], EFFECT, REVERT)["gpu1"])
+    began, verified, started, loaded = (
+        one[0] for one in (restart.began, restart.verified, restart.started, restart.loaded)
+    )
+    assert began is not None
+    assert verified is not None
+    assert started is not None
+    assert loaded is not None
+    assert [round(one.upper, 2) for one in (began, started, loaded)] == [6394.89, 6400.33, 6401.34]
+
+
+def test_a_verification_after_the_engine_s_start_was_another_one():
+    restart = restart_of(gpu1(replace(UNIT, verified=6399.0)))
+    assert restart.verified[0] is not None
+    assert restart.verified[0].upper < 6395.4
+
+
 def test_without_a_new_start_the_verifier_s_word_counts_when_it_turned():
     def said(kind: str, at: float) -> dict[str, object]:
         return {"kind": kind, "at": at, "text": "down #digest" if kind == "verdict_down" else "up"}
@@ -358,6 +386,20 @@ def test_every_step_is_a_mark_with_its_evidence():
     found = [marked(result, name) for name in names]
     assert [round(mark.instant.upper, 1) for mark in found if mark.instant] == [2.7, 2.9, 3.2, 4.2, 4.3]
     assert all(mark.since_effect is not None for mark in found)
+
+
+def test_of_several_targets_the_last_one_counts_and_the_first_one_begins():
+    gpu2, balancer = evidence()
+    behind = tuple(replace(event, at=event.at + 0.5, since=None) for event in gpu2.told.events)
+    assert gpu2.told.unit is not None
+    late = replace(gpu2.told, events=behind, unit=replace(gpu2.told.unit, verified=None))
+    two = replace(plan().leases[0], targets=("gpu1", "gpu2"))
+    run = replace(run_with_evidence(), plan=replace(plan(), leases=(two,)))
+    result = evaluate(replace(run, evidence=(gpu2, replace(gpu2, host="gpu1", told=late), balancer)))
+    steps: tuple[MarkName, ...] = ("recovery_started", "process_started", "model_loaded")
+    found = [marked(result, name).instant for name in steps]
+    assert [round(one.upper, 1) for one in found if one] == [2.7, 3.7, 4.7]
+    assert marked(result, "model_loaded").evidence.count("the engine on") == 2
 
 
 def test_without_evidence_a_mark_says_why():
