@@ -63,7 +63,7 @@ def drill(tmp_path: Path) -> Callable[[str | Path], Ended]:
             capture_output=True, text=True, check=False, cwd=PROJECT.root, timeout=900,
         )  # fmt: skip
         assert done.stdout, done.stderr
-        return Ended(done.returncode, done.stderr, sorted(runs.glob("2*"))[-1], RESULT.validate_json(done.stdout))
+        return Ended(done.returncode, done.stderr, max(runs.glob("2*")), RESULT.validate_json(done.stdout))
 
     def run(name: str | Path) -> Ended:
         """On a machine that starves the probe a run says that it knows nothing: then it is asked again."""
