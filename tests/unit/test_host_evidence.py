@@ -281,6 +281,25 @@ def test_what_came_with_the_revert_is_not_the_recovery():
     assert restart_of(witness).started[0] is None
 
 
+def test_evidence_as_a_run_of_the_lab_left_it():
+    """The whole way: what the playbook collected in a drill, from its file. Both hosts' clock is the controller's."""
+    lines = (RECORDED / "server_crash_evidence.jsonl").read_text().splitlines()
+    hosts = [TypeAdapter(HostEvidence).validate_json(line) for line in lines]
+    effect = Interval(lower=8184.85814483216, upper=8185.15950950821)
+    seen = witnesses(hosts, effect, 8198.0)
+    for witness in seen.values():
+        assert witness.clock.ahead.lower <= 0 <= witness.clock.ahead.upper
+        assert witness.clock.ahead.width < 0.03
+    restart = restart_of(seen["gpu1"])
+    at = [step[0] for step in (restart.began, restart.verified, restart.started, restart.loaded)]
+    assert [round(one.upper, 2) for one in at if one] == [8185.89, 8186.07, 8186.29, 8187.4]
+    assert restart.verified[1].endswith("the verification before the engine's start ended well")
+    down, up = pool_log.left(seen.values(), "gpu1"), pool_log.came_back(seen.values(), "gpu1")
+    assert down is not None
+    assert up is not None
+    assert down.at.upper < up.at.lower
+
+
 # --- the load balancer's log -----------------------------------------------------------------------------------------
 
 
