@@ -1,0 +1,7 @@
+"""What holds for every test."""
+
+from hypothesis import settings
+
+# A busy machine is no failure: limits on time live in benches.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
