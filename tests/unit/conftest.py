@@ -1,4 +1,4 @@
-"""What holds for every test."""
+"""What holds for every unit test."""
 
 from hypothesis import settings
 
