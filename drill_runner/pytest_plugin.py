@@ -6,15 +6,19 @@ fixtures that nobody who does not name them pays for: everything else is importe
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from testinfra.host import Host
+
     from drill_runner.model.inventory import Endpoint
     from drill_runner.observe.config import ObserverConfig, Prompt
 
 VARIABLE = "drill_endpoint"
+HEALTH_CHECK = re.compile(r"[0-9a-f]{64}-[0-9a-f]+\.service")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,6 +37,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     on_hosts = "_testinfra_host" in metafunc.fixturenames
     if named is not None and on_hosts and not hasattr(metafunc.module, "testinfra_hosts"):
         metafunc.module.testinfra_hosts = [f"ansible://{name}" for name in named.split(",") if name]
+
+
+@pytest.fixture
+def failed_units(host: Host) -> tuple[str, ...]:
+    """The units that systemd calls failed on the host, but for podman's health checks.
+
+    A health check's transient unit fails when its container dies under it or is not ready yet, and says nothing of the
+    container that runs now.
+    """
+    listed = host.run("systemctl --failed --plain --no-legend")
+    if listed.rc != 0:
+        raise RuntimeError(f"systemctl: {listed.stderr}")
+    units = (line.split()[0] for line in listed.stdout.splitlines())
+    return tuple(unit for unit in units if not HEALTH_CHECK.fullmatch(unit))
 
 
 @pytest.fixture(scope="session")
@@ -61,11 +79,11 @@ def drill_endpoint(pytestconfig: pytest.Config) -> Endpoint:
 @pytest.fixture(scope="session")
 def drill_golden(drill_endpoint: Endpoint) -> tuple[Prompt, ...]:
     """The prompts with golden answers that the controller keeps."""
-    from drill_runner.observe.config import read_prompts  # noqa: PLC0415
+    from drill_runner.observe.config import read_golden  # noqa: PLC0415
 
     if drill_endpoint.golden_file is None:
         raise LookupError(f"{VARIABLE}.golden_file is not set: there is no right answer to compare with")
-    return read_prompts(_asking(drill_endpoint))
+    return read_golden(_asking(drill_endpoint))
 
 
 @pytest.fixture(scope="session")

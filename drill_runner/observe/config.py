@@ -74,11 +74,16 @@ def read_config(path: Path) -> ObserverConfig:
 
 def read_prompts(config: ObserverConfig) -> tuple[Prompt, ...]:
     """What to ask, in turn: the golden prompts with the shortest answers, for a probe must cost little."""
+    golden = read_golden(config)
+    shortest = min(prompt.max_tokens for prompt in golden)
+    return tuple(prompt for prompt in golden if prompt.max_tokens == shortest)
+
+
+def read_golden(config: ObserverConfig) -> tuple[Prompt, ...]:
+    """All golden prompts; without a golden file a fixed one that any answer is right for."""
     if config.golden_file is None:
         return (FIXED_PROMPT,)
-    prompts = _read(Path(config.golden_file).expanduser(), _GOLDEN, "golden file").prompts
-    shortest = min(prompt.max_tokens for prompt in prompts)
-    return tuple(prompt for prompt in prompts if prompt.max_tokens == shortest)
+    return _read(Path(config.golden_file).expanduser(), _GOLDEN, "golden file").prompts
 
 
 def read_key(config: ObserverConfig) -> str | None:
