@@ -50,6 +50,8 @@ check-slow: .venv/.ready ## Unit and contract tests that start processes and wai
 
 .PHONY: molecule
 molecule: .venv/.ready ## Every role's scenario
+	@# An interrupted run, or a machine started anew, leaves a record of hosts that may not be there any more.
+	molecule destroy
 	molecule test --all
 
 .PHONY: drills
