@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import math
 import os
 import re
 import shlex
@@ -16,7 +17,7 @@ import shutil
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,21 +32,71 @@ UNITS = Path("/etc/systemd/system")
 # `9>&-` everywhere: a process that inject leaves behind on purpose must not keep the lock with it.
 HOLD = """\
 #!/bin/sh
-# Breaks, then lasts. However this ends, `end` runs next; never the other way round.
+# Waits for the word, breaks, then lasts. However this ends, `end` runs next; never the other way round.
 set -eu
 cd "${0%/*}"
-exec >>log 2>&1 9>lock
+exec >>log 2>&1
+
+# Hundredths of a second since the machine started: a clock that nobody sets.
+now() {
+  read -r up _ </proc/uptime
+  now=${up%.*}${up#*.}
+}
+
+in_force() {
+  now
+  if [ "$now" -ge "$limit" ]; then
+    echo "its time limit has passed"
+    return 1
+  fi
+  if [ -e until ]; then
+    read -r until <until
+    if [ "$now" -ge "$until" ]; then
+      echo "nobody has renewed it in time"
+      return 1
+    fi
+  fi
+}
+
+not_ended() {
+  if [ -e ended ]; then
+    echo "this lease has ended: arm a new one"
+    exit 1
+  fi
+}
+
+read -r lasts <lasts
+now
+limit=$((now + lasts))
+not_ended
+while [ ! -e go ]; do
+  in_force || exit 0
+  sleep 0.02
+done
+
+exec 9>lock
 flock 9
-if [ -e ended ]; then
-  echo "this lease has ended: arm a new one"
-  exit 1
-fi
+not_ended
+now
+echo "$now" >began
+limit=$((now + lasts))
 # On disk before anything breaks, or a power cut would hide from the boot that there is something to undo.
 : >started
 sync started .
-sh ./inject 9>&-
+( sh ./inject && echo 0 >outcome || echo $? >outcome ) 9>&- &
+while [ ! -s outcome ]; do
+  in_force || exit 0
+  sleep 0.01
+done
+read -r outcome <outcome
+if [ "$outcome" -ne 0 ]; then
+  exit "$outcome"
+fi
 : >injected
-exec sleep infinity 9>&-
+exec 9>&-
+while in_force; do
+  sleep 0.2
+done
 """
 
 END = """\
@@ -81,6 +132,7 @@ rm -rf "$PWD"
 
 # SIGKILL: a hung inject must not delay its undo. A lease that ended by its limit, by request or by a stray kill has
 # ended well if its undo worked, so only a failed inject or a failed undo leaves this unit in `systemctl --failed`.
+# `hold` keeps the limit by itself; RuntimeMaxSec is for one that cannot, and counts the wait for the word as well.
 LEASE_UNIT = """\
 [Unit]
 Description=Drill lease {id}: {fault}
@@ -91,7 +143,7 @@ OnFailure={undo_unit}
 Type=exec
 ExecStart=/bin/sh {folder}/hold
 ExecStopPost=/bin/sh {folder}/end
-RuntimeMaxSec={limit_s:.3f}
+RuntimeMaxSec={at_most_s:.3f}
 KillSignal=SIGKILL
 SuccessExitStatus=SIGKILL
 TimeoutStopSec=60
@@ -132,6 +184,8 @@ class Terms:
     """Seconds since the epoch."""
     keeper: str
     """`systemd` or `process`."""
+    renew_within_s: float = 0.0
+    """It ends when it was not renewed for so many seconds; 0: nobody has to."""
 
 
 @dataclass(frozen=True)
@@ -214,12 +268,42 @@ class Lease:
             return "ending"
         return "held" if self.has("started") else "armed"
 
+    def began(self) -> float | None:
+        """When inject was started, by `uptime_s`, at most 0.01 s late; None while it was not."""
+        try:
+            return int((self.folder / "began").read_text()) / 100
+        except (FileNotFoundError, ValueError):  # ValueError: it is being written
+            return None
+
+    def go(self) -> None:
+        """Say the word: whoever holds it breaks now."""
+        (self.folder / "go").touch()
+
+    def renew(self) -> bool:
+        """Let it last another while. False when it is not there, or has begun to end."""
+        terms = self.terms()
+        if terms is None or self.has("ending"):
+            return False
+        if terms.renew_within_s:
+            beside = self.folder / "until.new"
+            try:
+                beside.write_text(f"{math.ceil((uptime_s() + terms.renew_within_s) * 100)}\n")
+                beside.rename(self.folder / "until")
+            except FileNotFoundError:  # it ends at this very moment
+                return False
+        return True
+
     def said(self, limit: int = 2000) -> str:
         """The last `limit` characters of the log."""
         try:
             return self.log.read_text(errors="replace")[-limit:].strip()
         except FileNotFoundError:
             return ""
+
+
+def uptime_s() -> float:
+    """Seconds since the machine started, as the shell of `hold` reads them: containers may be told another start."""
+    return float(Path("/proc/uptime").read_text().split()[0])
 
 
 def all_leases(base: Path, host: str | None = None) -> Iterator[Lease]:
@@ -293,6 +377,7 @@ def stage(lease: Lease, terms: Terms, scripts: Scripts, env: Mapping[str, str], 
         write_durably(lease.state / name, content, 0o600)
     for name, body in asdict(scripts).items():
         write_durably(lease.folder / name, whole(body, lease, terms, env), 0o700)
+    write_durably(lease.folder / "lasts", f"{math.ceil(terms.limit_s * 100)}\n", 0o600)
     write_durably(lease.folder / "hold", HOLD, 0o700)
     write_durably(lease.folder / "end", END, 0o700)
     prepared = run("/bin/sh", str(lease.folder / "prepare"))
@@ -301,6 +386,7 @@ def stage(lease: Lease, terms: Terms, scripts: Scripts, env: Mapping[str, str], 
         raise LeaseError(f"prepare failed, nothing was armed: {prepared.stdout.strip()}")
     sync_folder(lease.state)
     write_durably(lease.folder / "lease.json", json.dumps(asdict(terms), indent=1), 0o600)
+    lease.renew()
     sync_folder(lease.base)
 
 
@@ -316,8 +402,7 @@ def staged(lease: Lease, terms: Terms, scripts: Scripts, env: Mapping[str, str])
         return False
     bodies = asdict(scripts)
     same = all((lease.folder / name).read_text() == whole(body, lease, terms, env) for name, body in bodies.items())
-    agreed = (found.run, found.fault, found.host, found.limit_s, found.keeper)
-    if same and agreed == (terms.run, terms.fault, terms.host, terms.limit_s, terms.keeper) and not lease.has("ending"):
+    if same and replace(found, created=terms.created) == terms and not lease.has("ending"):
         return True
     raise LeaseError(f"id: {lease.id!r} is in use ({describe(lease)}): revert it first or choose another id")
 
@@ -354,7 +439,7 @@ class SystemdKeeper:
             "id": lease.id,
             "fault": terms.fault,
             "folder": lease.folder,
-            "limit_s": terms.limit_s,
+            "at_most_s": 2 * terms.limit_s + 10,
             "undo_unit": lease.undo_unit,
         }
         clean = CLEAN.format(units=UNITS, unit=lease.unit, undo_unit=lease.undo_unit)
@@ -368,13 +453,8 @@ class SystemdKeeper:
         return (UNITS / "multi-user.target.wants" / lease.undo_unit).exists() and (UNITS / lease.unit).exists()
 
     def start(self, lease: Lease) -> None:
-        """Begin to hold, without waiting for inject."""
-        self._systemctl("start", "--no-block", lease.unit)
-
-    def began(self, lease: Lease) -> float:
-        """When `hold` was started, before inject, in seconds of CLOCK_MONOTONIC."""
-        value = self._systemctl("show", "--value", "--property=ExecMainStartTimestampMonotonic", lease.unit)
-        return int(value) / 1e6
+        """Start `hold`, which waits for the word."""
+        self._systemctl("start", lease.unit)
 
     def end(self, lease: Lease, timeout_s: float) -> None:
         """Ask for the end. The undo unit cleans up; starting it again hurries a retry."""
@@ -406,14 +486,10 @@ class ProcessKeeper:
         return (lease.folder / "keeper").exists()
 
     def start(self, lease: Lease, timeout_s: float = 10.0) -> None:
-        """Start the program; it detaches itself at once."""
+        """Start the program, which detaches itself at once and starts `hold`."""
         done = run(sys.executable, str(lease.folder / "keeper"), str(lease.folder), timeout_s=timeout_s)
         if done.returncode != 0:
             raise LeaseError(f"the keeper of lease {lease.id} did not start: {done.stdout.strip()}")
-
-    def began(self, lease: Lease) -> float:
-        """When `hold` was started, before inject, in seconds of CLOCK_MONOTONIC."""
-        return float((lease.folder / "began").read_text())
 
     def end(self, lease: Lease, timeout_s: float) -> None:
         """Ask the keeper to end; start one for the undo if it has died."""
@@ -442,7 +518,7 @@ class Effect:
     age_min_s: float
     """Since the proof had first succeeded; 0 when it never did."""
     age_max_s: float
-    """Since inject was started."""
+    """Since inject was started; 0 when it was not."""
 
 
 def prove(lease: Lease, timeout_s: float) -> tuple[bool, str]:
@@ -451,12 +527,11 @@ def prove(lease: Lease, timeout_s: float) -> tuple[bool, str]:
     return done.returncode == 0, done.stdout.strip()
 
 
-def await_effect(lease: Lease, keeper: SystemdKeeper | ProcessKeeper, within_s: float) -> Effect:
+def await_effect(lease: Lease, within_s: float) -> Effect:
     """Run `proof` over and over until it exits with 0.
 
     Args:
-        lease: A lease that was told to start.
-        keeper: Who holds it.
+        lease: A lease that was told to go.
         within_s: When to give up, in seconds.
 
     Raises:
@@ -474,9 +549,9 @@ def await_effect(lease: Lease, keeper: SystemdKeeper | ProcessKeeper, within_s: 
             # An effect does not count before all of inject has worked, but its age counts from when it was first seen.
             shown = seen is not None and lease.has("injected")
             if shown or time.monotonic() >= deadline:
-                began = keeper.began(lease)
-                now = time.monotonic()
-                return Effect(shown, evidence, age_min_s=now - seen if seen else 0.0, age_max_s=now - began)
+                age_min_s = time.monotonic() - seen if seen else 0.0
+                began = lease.began()
+                return Effect(shown, evidence, age_min_s, age_max_s=uptime_s() + 0.01 - began if began else 0.0)
             time.sleep(0.01)
 
 

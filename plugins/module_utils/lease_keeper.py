@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import shutil
 import signal
@@ -34,12 +33,10 @@ def detach(log: Path) -> None:
         os.dup2(source, target)
 
 
-def hold(folder: Path, limit_s: float) -> None:
-    """Run `hold` until the limit passes, `stop` appears or it ends by itself; leave none of its processes behind."""
-    deadline = time.monotonic() + limit_s
-    (folder / "began").write_text(repr(time.monotonic()))
+def hold(folder: Path) -> None:
+    """Run `hold` until `stop` appears or it ends by itself; leave none of its processes behind."""
     holder = subprocess.Popen(["/bin/sh", str(folder / "hold")], start_new_session=True)
-    while holder.poll() is None and time.monotonic() < deadline and not (folder / "stop").exists():
+    while holder.poll() is None and not (folder / "stop").exists():
         time.sleep(POLL_S)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(holder.pid, signal.SIGKILL)
@@ -55,10 +52,11 @@ def keep(folder: Path) -> None:
             return
         signal.signal(signal.SIGTERM, lambda *_: (folder / "stop").touch())
         if not (folder / "started").exists() and not (folder / "stop").exists():
-            hold(folder, float(json.loads((folder / "lease.json").read_text())["limit_s"]))
+            hold(folder)
         while subprocess.run(["/bin/sh", str(folder / "end")], check=False).returncode != 0:
             time.sleep(RETRY_S)
-        shutil.rmtree(folder)
+        while folder.exists():  # whoever renews it at this moment may put a file into it
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def main() -> None:

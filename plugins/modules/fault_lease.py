@@ -27,18 +27,23 @@ options:
     type: str
   state:
     description:
-      - V(armed) stages the scripts and the undo. Nothing is broken yet.
+      - V(armed) stages the scripts and the undo. Nothing is broken yet. It ends by itself when it is not held within
+        O(limit_s), or not renewed within O(renew_within_s).
       - V(held) breaks, and waits until O(proof) exits with 0. It fails, and has undone the fault, when that does not
         come in time, when O(inject) fails, or when O(proof) held before anything was broken.
+      - V(renewed) lets the lease O(id) last for another O(renew_within_s), or every lease of O(run) when there is no
+        O(id). One that has ended is no error.
       - V(absent) ends the fault and waits until its undo has succeeded. There may be no such lease.
     type: str
-    choices: [armed, held, absent]
+    choices: [armed, held, renewed, absent]
     required: true
   fault:
     description: Name of the fault. Required with O(state=armed).
     type: str
   run:
-    description: Who asks for it, for the people who find the lease on the machine.
+    description:
+      - Who asks for it, for the people who find the lease on the machine.
+      - With O(state=renewed) and no O(id), the leases of this one are renewed.
     type: str
     default: by hand
   host:
@@ -49,6 +54,13 @@ options:
   limit_s:
     description: The fault is undone when it has lasted so long, in seconds. Required with O(state=armed).
     type: float
+  renew_within_s:
+    description:
+      - With O(state=armed), the fault is undone as well when nobody has renewed the lease for so long, in seconds. So
+        it ends soon after its controller died or was cut off, however long it was meant to last.
+      - With 0, nobody has to.
+    type: float
+    default: 0
   inject:
     description: POSIX shell that breaks. All scripts run as root under C(set -eu). Required with O(state=armed).
     type: str
@@ -121,6 +133,11 @@ EXAMPLES = r"""
     id: ntp-1
     state: held
 
+- name: Let it last as long again
+  fault_lease:
+    id: ntp-1
+    state: renewed
+
 - name: End it
   fault_lease:
     id: ntp-1
@@ -150,6 +167,12 @@ effect:
       description: Seconds since inject was started. The effect is at most as old.
       type: float
   sample: {shown: true, evidence: "process 4711 is gone", age_min_s: 0.004, age_max_s: 0.061}
+renewed:
+  description: The leases that go on.
+  returned: state is renewed
+  type: list
+  elements: str
+  sample: [ntp-1]
 ended:
   description: The leases that were found and whose undo has succeeded.
   returned: state is absent
@@ -189,11 +212,12 @@ from ansible.module_utils.lease import (
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "id": {"type": "str"},
-    "state": {"type": "str", "choices": ["armed", "held", "absent"], "required": True},
+    "state": {"type": "str", "choices": ["armed", "held", "renewed", "absent"], "required": True},
     "fault": {"type": "str"},
     "run": {"type": "str", "default": "by hand"},
     "host": {"type": "str"},
     "limit_s": {"type": "float"},
+    "renew_within_s": {"type": "float", "default": 0.0},
     "inject": {"type": "str"},
     "undo": {"type": "str"},
     "proof": {"type": "str"},
@@ -226,7 +250,17 @@ def armed(module: AnsibleModule) -> dict[str, object]:
     if keeper == "auto":
         keeper = "systemd" if systemd_runs() else "process"
     lease = Lease(Path(params["base"]), params["id"])
-    terms = Terms(params["run"], params["fault"], params["host"], params["limit_s"], time.time(), keeper)
+    if params["renew_within_s"] < 0:
+        raise LeaseError(f"renew_within_s: {params['renew_within_s']} must be 0 or more seconds")
+    terms = Terms(
+        params["run"],
+        params["fault"],
+        params["host"],
+        params["limit_s"],
+        time.time(),
+        keeper,
+        params["renew_within_s"],
+    )
     scripts = Scripts(params["inject"], params["undo"], params["proof"], params["prepare"])
     env = {name: str(value) for name, value in params["env"].items()}
     if not all(ENV_NAME.fullmatch(name) for name in env):
@@ -236,6 +270,7 @@ def armed(module: AnsibleModule) -> dict[str, object]:
     if not module.check_mode:
         stage(lease, terms, scripts, env, params["files"])
         keeper_named(keeper).install(lease)
+        keeper_named(keeper).start(lease)
     return {"changed": True, "folder": str(lease.folder)}
 
 
@@ -246,18 +281,35 @@ def held(module: AnsibleModule) -> dict[str, object]:
     if module.check_mode:
         return {"changed": lease.status() != "held"}
     keeper = keeper_named(lease.agreed().keeper)
-    fresh = lease.status() == "armed"
+    fresh = not lease.has("go")
     if fresh:
         already, evidence = prove(lease, params["proof_within_s"])
         if already:
             raise LeaseError(f"lease {lease.id}: nothing was broken, because its proof holds already: {evidence}")
-        keeper.start(lease)
-    effect = await_effect(lease, keeper, params["proof_within_s"])
+        lease.renew()
+        lease.go()
+    effect = await_effect(lease, params["proof_within_s"])
     if not effect.shown:
         await_end(lease, keeper, params["undo_within_s"])
         why = f"lease {lease.id}: no proof of effect within {params['proof_within_s']} s, the fault was undone"
         module.fail_json(msg=f"{why}; the proof said: {effect.evidence}", effect=vars(effect))
     return {"changed": fresh, "effect": vars(effect)}
+
+
+def renewed(module: AnsibleModule) -> dict[str, object]:
+    """Let leases last."""
+    params = module.params
+    base = Path(params["base"])
+    meant = (
+        [Lease(base, params["id"])] if params["id"] else [one for one in all_leases(base) if of_run(one, params["run"])]
+    )
+    return {"changed": False, "renewed": [one.id for one in meant if module.check_mode or one.renew()]}
+
+
+def of_run(lease: Lease, run: str) -> bool:
+    """Whether `run` asked for it."""
+    terms = lease.terms()
+    return terms is not None and terms.run == run
 
 
 def absent(module: AnsibleModule) -> dict[str, object]:
@@ -282,7 +334,7 @@ def main() -> None:
     """Do what `state` says."""
     module = AnsibleModule(argument_spec=ARGUMENTS, required_if=REQUIRED, supports_check_mode=True)
     try:
-        result = {"armed": armed, "held": held, "absent": absent}[module.params["state"]](module)
+        result = {"armed": armed, "held": held, "renewed": renewed, "absent": absent}[module.params["state"]](module)
     except (LeaseError, OSError) as trouble:
         module.fail_json(msg=str(trouble))
     module.exit_json(**result)

@@ -63,6 +63,9 @@ leases:
     limit_s:
       description: The fault is undone when it has lasted so many seconds.
       type: float
+    renew_within_s:
+      description: It is undone as well when nobody has renewed it for so many seconds. 0 when nobody has to.
+      type: float
     created:
       description: When it was armed, in seconds since the epoch.
       type: float

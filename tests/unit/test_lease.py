@@ -58,14 +58,16 @@ def lease(tmp_path: Path) -> Iterator[Lease]:
             leases.await_end(made, KEEPER, PATIENCE_S)
 
 
-def arm(lease: Lease, scripts: Scripts, limit_s: float = 60.0) -> None:
-    leases.stage(lease, replace(TERMS, limit_s=limit_s), scripts, env={}, files={})
+def arm(lease: Lease, scripts: Scripts, limit_s: float = 60.0, renew_within_s: float = 0.0) -> None:
+    terms = replace(TERMS, limit_s=limit_s, renew_within_s=renew_within_s)
+    leases.stage(lease, terms, scripts, env={}, files={})
     KEEPER.install(lease)
+    KEEPER.start(lease)
 
 
 def hold(lease: Lease, within_s: float = PATIENCE_S) -> leases.Effect:
-    KEEPER.start(lease)
-    return leases.await_effect(lease, KEEPER, within_s)
+    lease.go()
+    return leases.await_effect(lease, within_s)
 
 
 def undos(broken: Path) -> int:
@@ -146,7 +148,7 @@ class TestHolding:
         assert lease.status() == "held"
         # It took hold 0.3 s after inject was started, and nobody has waited since before that.
         assert 0 <= effect.age_min_s <= effect.age_max_s - 0.3
-        assert effect.age_max_s <= elapsed
+        assert effect.age_max_s <= elapsed + 0.02  # two readings of a clock of 0.01 s
 
     def test_no_effect_is_said(self, lease: Lease, scripts: Scripts) -> None:
         arm(lease, replace(scripts, inject="true"))
@@ -190,6 +192,45 @@ class TestEnding:
         assert effect.shown
         wait_until(lambda: not lease.exists())
         assert not broken.exists()
+        assert undos(broken) == 1
+
+    def test_when_it_is_armed_and_nobody_says_the_word(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
+        arm(lease, scripts, limit_s=0.5)
+        wait_until(lambda: not lease.exists())
+        assert undos(broken) == 0
+
+    @pytest.mark.parametrize("held", [False, True])
+    def test_when_nobody_renews_it(self, lease: Lease, scripts: Scripts, broken: Path, *, held: bool) -> None:
+        arm(lease, scripts, renew_within_s=0.5)
+        if held:
+            assert hold(lease).shown
+        wait_until(lambda: not lease.exists())
+        assert not broken.exists()
+        assert undos(broken) == int(held)
+
+    def test_not_while_it_is_renewed(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
+        arm(lease, scripts, renew_within_s=1.0)
+        hold(lease)
+        began = time.monotonic()
+        while time.monotonic() - began < 2.5:
+            assert lease.renew()
+            assert broken.exists()
+            time.sleep(0.05)
+        wait_until(lambda: not lease.exists())
+        assert time.monotonic() - began > 2.5 + 0.9
+        assert not lease.renew()
+
+    def test_at_its_limit_though_it_is_renewed(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
+        arm(lease, scripts, limit_s=1.0, renew_within_s=60.0)
+        hold(lease)
+        wait_until(lambda: not lease.renew())
+        wait_until(lambda: not lease.exists())
+        assert undos(broken) == 1
+
+    def test_while_inject_hangs_and_nobody_renews_it(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
+        arm(lease, replace(scripts, inject=f"touch {broken}; trap '' TERM; sleep 600"), renew_within_s=0.5)
+        lease.go()
+        wait_until(lambda: not lease.exists())
         assert undos(broken) == 1
 
     def test_when_the_holder_is_killed(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
@@ -236,13 +277,16 @@ class TestEnding:
 
 def test_the_death_of_who_started_it_changes_nothing(lease: Lease, scripts: Scripts, broken: Path) -> None:
     """The controller, SIGKILLed with all its process group while the fault holds."""
-    arm(lease, scripts, limit_s=2)
+    leases.stage(lease, replace(TERMS, limit_s=2), scripts, env={}, files={})
+    KEEPER.install(lease)
     controller = f"""
 import sys, time
 sys.path.insert(0, {str(Path.cwd())!r})
 from pathlib import Path
 from plugins.module_utils.lease import Lease, ProcessKeeper
-ProcessKeeper("").start(Lease(Path({str(lease.base)!r}), {lease.id!r}))
+lease = Lease(Path({str(lease.base)!r}), {lease.id!r})
+ProcessKeeper("").start(lease)
+lease.go()
 time.sleep(600)
 """
     started = subprocess.Popen([sys.executable, "-c", controller], start_new_session=True)
