@@ -187,6 +187,7 @@ folder:
 
 import inspect
 import re
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -332,6 +333,8 @@ def absent(module: AnsibleModule) -> dict[str, object]:
 
 def main() -> None:
     """Do what `state` says."""
+    # A controller that dies takes its connection along; an arming that was cut short by that would stay for ever.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     module = AnsibleModule(argument_spec=ARGUMENTS, required_if=REQUIRED, supports_check_mode=True)
     try:
         result = {"armed": armed, "held": held, "renewed": renewed, "absent": absent}[module.params["state"]](module)

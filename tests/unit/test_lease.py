@@ -127,7 +127,7 @@ class TestArming:
             leases.staged(lease, TERMS, replace(scripts, **change), env={})
 
     def test_arming_that_was_cut_short_is_done_again(self, lease: Lease, scripts: Scripts) -> None:
-        arm(lease, scripts)
+        leases.stage(lease, TERMS, scripts, env={}, files={})
         (lease.folder / "lease.json").unlink()
         assert not leases.staged(lease, TERMS, scripts, env={})
         assert not lease.exists()
