@@ -45,26 +45,27 @@ def hold(folder: Path) -> None:
 
 def keep(folder: Path) -> None:
     """Hold if that was not done yet, undo until it worked, remove the folder."""
-    with (folder / "keeper.lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return
-        signal.signal(signal.SIGTERM, lambda *_: (folder / "stop").touch())
-        if not (folder / "started").exists() and not (folder / "stop").exists():
-            hold(folder)
-        while subprocess.run(["/bin/sh", str(folder / "end")], check=False).returncode != 0:
-            time.sleep(RETRY_S)
-        while folder.exists():  # whoever renews it at this moment may put a file into it
-            shutil.rmtree(folder, ignore_errors=True)
+    signal.signal(signal.SIGTERM, lambda *_: (folder / "stop").touch())
+    if not (folder / "started").exists() and not (folder / "stop").exists():
+        hold(folder)
+    while subprocess.run(["/bin/sh", str(folder / "end")], check=False).returncode != 0:
+        time.sleep(RETRY_S)
+    while folder.exists():  # whoever renews it at this moment may put a file into it
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def main() -> None:
     """Args on the command line: the lease's folder."""
     folder = Path(sys.argv[1])
-    detach(folder / "log")
-    os.chdir("/")
-    keep(folder)
+    # Taken before the starter is let go, so that it never looks for a keeper that is only about to be there.
+    with (folder / "keeper.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        detach(folder / "log")
+        os.chdir("/")
+        keep(folder)
 
 
 if __name__ == "__main__":
