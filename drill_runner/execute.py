@@ -25,6 +25,7 @@ from drill_runner.model.fault import Scalar
 Status = Literal["successful", "failed", "timeout", "canceled", "error"]
 
 LEASE_MODULE = "fault_lease"
+LIST_MODULE = "fault_lease_info"
 EVIDENCE_MODULE = "host_evidence"
 KEPT = ("stdout", "job_events")
 """Of ansible-runner's artifacts. Its `command` holds the caller's whole environment and is never kept."""
@@ -52,6 +53,25 @@ class EffectOn:
 
 
 @data
+class RenewalOn:
+    """The leases that go on by one answer of the module `fault_lease` for one host."""
+
+    host: str
+    leases: tuple[str, ...]
+
+
+@data
+class LeaseFound:
+    """A fault that is armed or in effect, as the module `fault_lease_info` found it."""
+
+    host: str
+    id: str
+    status: str
+    fault: str = ""
+    run: str = ""
+
+
+@data
 class PlaybookRun:
     """How a playbook ended."""
 
@@ -63,6 +83,9 @@ class PlaybookRun:
     """`host: task: message`, in the order in which they happened."""
     effects: tuple[EffectOn, ...] = ()
     evidence: tuple[HostEvidence, ...] = ()
+    renewals: tuple[RenewalOn, ...] = ()
+    leases: tuple[LeaseFound, ...] = ()
+    unreachable: frozenset[str] = frozenset()
 
     @property
     def ok(self) -> bool:
@@ -84,6 +107,9 @@ class _Events:
         self.failures: list[str] = []
         self.effects: list[EffectOn] = []
         self.evidence: list[HostEvidence] = []
+        self.renewals: list[RenewalOn] = []
+        self.leases: list[LeaseFound] = []
+        self.unreachable: set[str] = set()
         self._starts: dict[tuple[str, str], float] = {}
         self._on_task = on_task
 
@@ -101,14 +127,30 @@ class _Events:
             self._starts[key] = at
         elif kind in {"runner_on_failed", "runner_on_unreachable"} and not details.get("ignore_errors"):
             self.failures.append(f"{host}: {task}: {_message(result)}")
-        if kind in {"runner_on_ok", "runner_on_failed"} and str(details.get("task_action", "")).endswith(LEASE_MODULE):
-            self._effect(host, result, self._starts.get(key, at), at)
-        if kind == "runner_on_ok" and str(details.get("task_action", "")).endswith(EVIDENCE_MODULE):
-            self._evidence(host, result)
+        if kind == "runner_on_unreachable":
+            self.unreachable.add(host)
+        if isinstance(result, dict) and kind in {"runner_on_ok", "runner_on_failed"}:
+            action = str(details.get("task_action", "")).rpartition(".")[2]
+            if action == LEASE_MODULE:
+                self._effect(host, result, self._starts.get(key, at), at)
+            if kind == "runner_on_ok":
+                self._learn(action, host, result)
         return True
 
-    def _effect(self, host: str, result: object, started: float, ended: float) -> None:
-        if not isinstance(result, dict) or not isinstance(result.get("effect"), dict):
+    def _learn(self, action: str, host: str, result: Mapping[str, object]) -> None:
+        """What one of the project's own modules said."""
+        if action == LEASE_MODULE and isinstance(result.get("renewed"), list):
+            self.renewals.append(RenewalOn(host=host, leases=tuple(map(str, _items(result, "renewed")))))
+        elif action == LIST_MODULE:
+            for one in _items(result, "leases"):
+                if isinstance(one, dict):
+                    told = {key: str(one.get(key) or "") for key in ("id", "status", "fault", "run")}
+                    self.leases.append(LeaseFound(host=host, **told))
+        elif action == EVIDENCE_MODULE:
+            self._evidence(host, result)
+
+    def _effect(self, host: str, result: Mapping[str, object], started: float, ended: float) -> None:
+        if not isinstance(result.get("effect"), dict):
             return
         try:
             effect = TypeAdapter(Effect).validate_python(result["effect"])
@@ -119,9 +161,7 @@ class _Events:
         upper = max(started, ended - effect.age_min_s)
         self.effects.append(EffectOn(host=host, effect=effect, took_hold=Interval(lower=started, upper=upper)))
 
-    def _evidence(self, host: str, result: object) -> None:
-        if not isinstance(result, dict):
-            return
+    def _evidence(self, host: str, result: Mapping[str, object]) -> None:
         try:
             told = TypeAdapter(Told).validate_python(result.get("evidence"))
         except ValidationError as error:
@@ -136,7 +176,7 @@ def run_playbook(
     inventory: Path,
     *,
     variables: Mapping[str, Scalar],
-    keep: Path,
+    keep: Path | None = None,
     on_task: Callable[[str], None] = lambda _name: None,
     stop: Callable[[], bool] = lambda: False,
     timeout_s: float | None = None,
@@ -148,7 +188,7 @@ def run_playbook(
         playbook: Its name, without folder and suffix.
         inventory: File or folder.
         variables: Extra variables; no secrets.
-        keep: Folder, not yet there, for Ansible's output and events.
+        keep: Folder, not yet there, for Ansible's output and events. None: they are not kept.
         on_task: Told the name of each task as it starts.
         stop: Asked all the time; True ends the playbook. What runs on hosts already goes on.
         timeout_s: Ends it likewise.
@@ -173,12 +213,14 @@ def run_playbook(
         status, rc = str(runner.status), runner.rc if isinstance(runner.rc, int) else 1
         # A playbook that is missing has no statistics, one whose patterns match nothing has empty ones: both "succeed".
         played = bool((runner.stats or {}).get("processed"))
-        _keep(Path(private, "artifacts", "run"), keep)
+        said = _last_line(Path(private, "artifacts", "run", "stdout"))
+        if keep is not None:
+            _keep(Path(private, "artifacts", "run"), keep)
     if status == "successful" and not played:
         status, rc = "error", rc or 1
         events.failures.append(f"{playbook}: it did nothing: no host matched")
     if not events.failures and status != "successful":
-        events.failures.append(f"{playbook}: {_last_line(keep / 'stdout') or status}")
+        events.failures.append(f"{playbook}: {said or status}")
     return PlaybookRun(
         status=TypeAdapter(Status).validate_python(status),
         rc=rc,
@@ -187,6 +229,9 @@ def run_playbook(
         failures=tuple(events.failures),
         effects=tuple(events.effects),
         evidence=tuple(events.evidence),
+        renewals=tuple(events.renewals),
+        leases=tuple(events.leases),
+        unreachable=frozenset(events.unreachable),
     )
 
 
@@ -242,6 +287,11 @@ def _monotonic(created: str) -> float:
     except ValueError:
         return now
     return now - max(0.0, utc - then.timestamp())
+
+
+def _items(result: Mapping[str, object], key: str) -> list[object]:
+    found = result.get(key)
+    return found if isinstance(found, list) else []
 
 
 def _message(result: object) -> str:

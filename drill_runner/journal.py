@@ -1,6 +1,7 @@
 """The run's diary: intents before, facts after, each on disk before the next thing happens."""
 
 import os
+import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,6 +19,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         """Make the file; FileExistsError if a run has it already."""
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._one = threading.Lock()
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -25,11 +27,15 @@ class Journal:
             os.close(folder)
 
     def write(self, record: Record) -> None:
-        """Append one record and wait for the disk; OSError (a full disk, for one) if it cannot be kept."""
+        """Append one record and wait for the disk; OSError (a full disk, for one) if it cannot be kept.
+
+        Any thread may.
+        """
         line = RECORD.dump_json(record) + b"\n"
-        while line:
-            line = line[os.write(self._file, line) :]
-        os.fsync(self._file)
+        with self._one:
+            while line:
+                line = line[os.write(self._file, line) :]
+            os.fsync(self._file)
 
     def __enter__(self) -> Self:
         """For `with`."""

@@ -37,7 +37,20 @@ def steady_state(session: Session) -> None:
         )
         if not good:
             raise DrillOverError(f"no steady state: clients were not answered well; last: {session.view.last_failure}")
+        _enough_serve(session)
         _drawn_wait(session)
+
+
+def _enough_serve(session: Session) -> None:
+    """The blast radius against the pool as it is, not as the inventory has it."""
+    pool = session.view.pool
+    if pool is None:
+        return
+    wanted = session.plan.drill.blast_radius.keep_serving
+    left = [server for server, status in pool.servers.items() if status == "UP" and server not in session.plan.targets]
+    if len(left) < wanted:
+        states = ", ".join(f"{server} {status}" for server, status in sorted(pool.servers.items()))
+        raise DrillOverError(f"{len(left)} would be left to serve, blast_radius.keep_serving is {wanted}; now {states}")
 
 
 def _drawn_wait(session: Session) -> None:
@@ -51,6 +64,7 @@ def _drawn_wait(session: Session) -> None:
 def inject(session: Session) -> dict[str, Interval]:
     """Arm and start every fault; returns when each target's took hold."""
     effects: dict[str, Interval] = {}
+    session.view.count_from(time.monotonic())
     with session.phase(Phase.INJECT):
         for lease in session.plan.leases:
             effects |= _inject(session, lease)
@@ -195,6 +209,7 @@ def _variables(session: Session, lease: Lease) -> dict[str, Scalar]:
         "fault_targets": ",".join(lease.targets),
         "fault_lease_id": lease.id,
         "fault_lease_limit_s": lease.limit_s,
+        "fault_lease_renew_within_s": session.plan.drill.renew_within_s,
         "fault_lease_run": session.plan.run_id,
         **lease.variables,
     }

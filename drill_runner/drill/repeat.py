@@ -8,6 +8,7 @@ from pathlib import Path
 
 from drill_runner.catalog import Project
 from drill_runner.drill.folder import only_one
+from drill_runner.drill.preflight import refuse_other_leases
 from drill_runner.drill.progress import Progress
 from drill_runner.drill.run import carry_out
 from drill_runner.drill.summarised import write_summary
@@ -50,7 +51,7 @@ def repeat_drill(
         stop: Why to stop, once there is a reason; asked all the time.
 
     Raises:
-        UsageError: Another run is under way, or the folder cannot be written.
+        UsageError: Another run is under way or has left a fault, or the folder cannot be written.
     """
     folder = runs / f"{plan.run_id}-x{times}"
     rows: list[RunRow] = []
@@ -70,6 +71,7 @@ def repeat_drill(
         return summary
 
     with only_one(runs):
+        refuse_other_leases(project, inventory, progress)
         for delay in islice(draws(seed, span_s), times):
             mine = again(plan, _new_id(plan, rows))
             progress.note(f"run {delay.number} of {times}, its fault {delay.seconds:.1f} s after steady state")

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,12 +10,13 @@ from drill_runner.catalog import Project
 from drill_runner.drill import phases
 from drill_runner.drill.folder import new_folder, only_one
 from drill_runner.drill.judged import judged, utc_now
+from drill_runner.drill.preflight import refuse_other_leases
 from drill_runner.drill.progress import Progress
-from drill_runner.drill.session import DrillOverError, Session, StoppedError
+from drill_runner.drill.session import DamageError, DrillOverError, Session, StoppedError
 from drill_runner.drill.versions import versions
 from drill_runner.journal import Journal
 from drill_runner.model.plan import Plan
-from drill_runner.model.record import Delay, Interrupted, RunEnded, RunStarted
+from drill_runner.model.record import DamageExceeded, Delay, Interrupted, RunEnded, RunStarted
 from drill_runner.model.result import Result
 from drill_runner.observe.process import Observer, ObserverDiedError, config_for
 
@@ -46,9 +48,10 @@ def run_drill(
         The result and the run's folder.
 
     Raises:
-        UsageError: Another run is under way, or the folder cannot be written.
+        UsageError: Another run is under way or has left a fault, or the folder cannot be written.
     """
     with only_one(runs):
+        refuse_other_leases(project, inventory, progress)
         done = carry_out(plan, project, inventory, runs / plan.run_id, progress=progress, stop=stop)
     return done.result, done.folder
 
@@ -101,15 +104,20 @@ def _conduct(session: Session) -> None:
 
 def _stages(session: Session) -> None:
     armed = False
+    beside = ExitStack()
     try:
         phases.steady_state(session)
         armed = True
+        beside.enter_context(session.renewing())
         effects = phases.inject(session)
         phases.observe(session, effects)
         phases.recover(session, effects)
         phases.postconditions(session)
     except StoppedError as problem:
         _interrupted(session, str(problem))
+    except DamageError as problem:
+        session.progress.note(f"more damage than was agreed on: {problem}")
+        session.write(DamageExceeded(at=time.monotonic(), what=str(problem)))
     except DrillOverError as problem:
         session.progress.note(str(problem))
     finally:
@@ -117,6 +125,7 @@ def _stages(session: Session) -> None:
             if armed:
                 phases.evidence(session)
         finally:
+            beside.close()
             phases.revert(session, armed=armed)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from drill_runner.catalog import Project
 from drill_runner.drill.progress import Progress
+from drill_runner.drill.renew import Renewer
 from drill_runner.drill.view import View
 from drill_runner.execute import PlaybookRun, run_playbook
 from drill_runner.journal import Journal
@@ -34,6 +35,10 @@ class DrillOverError(Exception):
 
 class StoppedError(DrillOverError):
     """It was told to stop, or its observer died: what it would have shown is not known."""
+
+
+class DamageError(DrillOverError):
+    """More came of the fault than was agreed on."""
 
 
 @dataclass
@@ -84,27 +89,39 @@ class Session:
         finally:
             self.write(PhaseEnded(at=time.monotonic(), phase=phase, problem=problem))
 
-    def why_stop(self) -> str | None:
+    def why_stop(self) -> DrillOverError | None:
         """Take in new samples; then why the run cannot go on, if so. Never raises."""
         try:
             samples = self.observer.poll()
         except ObserverDiedError as error:
-            return None if self.reverting else str(error)
+            return None if self.reverting else StoppedError(str(error))
         self.view.add(samples)
         self.progress.seen(samples)
-        return None if self.reverting else self.stop()
+        if self.reverting:
+            return None
+        if why := self.stop():
+            return StoppedError(why)
+        return self._damage()
+
+    def _damage(self) -> DamageError | None:
+        limits, view = self.plan.drill.abort_if, self.view
+        if limits.failed_requests is not None and view.failed > limits.failed_requests:
+            return DamageError(f"{view.failed} failed requests; abort_if.failed_requests is {limits.failed_requests}")
+        if limits.outage_s is not None and (bad := view.bad_for(time.monotonic())) > limits.outage_s:
+            return DamageError(f"no good answer for {bad:.1f} s; abort_if.outage_s is {limits.outage_s:g}")
+        return None
 
     def wait(self, until: Callable[[], bool], what: str, seconds: float) -> bool:
         """Look until `until` holds; False when `seconds` pass first.
 
         Raises:
-            StoppedError: The run was told to stop.
+            DrillOverError: The run was told to stop, or more came of the fault than was agreed on.
         """
         self.progress.doing(what)
         deadline = time.monotonic() + seconds
         while True:
-            if why := self.why_stop():
-                raise StoppedError(why)
+            if over := self.why_stop():
+                raise over
             if until():
                 return True
             if time.monotonic() > deadline:
@@ -117,7 +134,7 @@ class Session:
         """Run a playbook, journalled before and after.
 
         Raises:
-            StoppedError: The run was told to stop meanwhile.
+            DrillOverError: The run was told to stop meanwhile, or more came of the fault than was agreed on.
         """
         self.write(PlaybookStarted(at=time.monotonic(), phase=phase, playbook=playbook, hosts=hosts))
         self.playbooks += 1
@@ -142,9 +159,23 @@ class Session:
                 failed_task=run.failures[0] if run.failures else None,
             )
         )
-        if why := self.why_stop():
-            raise StoppedError(why)
+        if over := self.why_stop():
+            raise over
         return run
+
+    def renewing(self) -> Renewer:
+        """Whoever is inside is known to the targets to be there."""
+        variables: dict[str, Scalar] = {
+            "fault_targets": ",".join(self.plan.targets),
+            "fault_lease_run": self.plan.run_id,
+        }
+
+        def renew(stop: Callable[[], bool], timeout_s: float) -> PlaybookRun:
+            return run_playbook(
+                self.project.root, "fault_renew", self.inventory, variables=variables, stop=stop, timeout_s=timeout_s
+            )
+
+        return Renewer(self.plan.targets, self.plan.drill.renew_within_s, renew, self.journal.write)
 
     def check(self, phase: Phase, checks: tuple[str, ...]) -> tuple[CheckFinished, ...]:
         """Run testinfra checks and journal each."""

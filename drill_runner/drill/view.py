@@ -16,6 +16,10 @@ class View:
         self.good_since: float | None = None
         """When the first of the good probes in a row was due."""
         self.last_failure: str | None = None
+        self.failed = 0
+        """Probes since `count_from`."""
+        self._from: float | None = None
+        self._last_good: float | None = None
         self.pool: PoolSample | None = None
         self._ups: dict[str, float] = {}
         self._left: dict[str, deque[Interval]] = {}
@@ -32,7 +36,9 @@ class View:
         if sample.outcome is Outcome.OK:
             self.good_in_a_row += 1
             self.good_since = sample.due if self.good_since is None else self.good_since
+            self._last_good = sample.due
         else:
+            self.failed += self._from is not None and sample.due >= self._from
             self.good_in_a_row, self.good_since = 0, None
             self.last_failure = f"{sample.outcome}: {sample.error or sample.answer or sample.status or ''}"
 
@@ -45,6 +51,16 @@ class View:
             elif was_up and server in self._ups:
                 span = Interval(lower=self._ups[server], upper=sample.answered)
                 self._left.setdefault(server, deque()).append(span)
+
+    def count_from(self, instant: float) -> None:
+        """From here on failed probes are counted."""
+        self.failed, self._from = 0, instant
+
+    def bad_for(self, now: float) -> float:
+        """Seconds since the last good probe was due, since `count_from` at most; 0 while the last one was good."""
+        if self.good_in_a_row or self._from is None:
+            return 0.0
+        return now - max(self._from, self._last_good or self._from)
 
     def good_for(self, now: float) -> float:
         """Seconds for which every answer was good; 0 while there is none."""

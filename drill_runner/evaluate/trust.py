@@ -6,7 +6,8 @@ from itertools import pairwise
 from drill_runner.evaluate.history import History
 from drill_runner.evaluate.outages import start_of
 from drill_runner.evaluate.service import Tally
-from drill_runner.model.record import Interrupted, RunEnded, RunStarted, Whole
+from drill_runner.model.plan import Plan
+from drill_runner.model.record import EffectShown, Interrupted, Renewed, RunEnded, RunStarted, Whole
 from drill_runner.model.sample import ClockSample, ObserverStarted, ObserverStopped, ProbeSample
 
 NOT_SENT_SHARE = 0.01
@@ -19,6 +20,7 @@ def doubts(history: History, probes: Sequence[ProbeSample], counts: Tally, strea
     """Every reason not to believe the numbers, the weightiest first."""
     yield from history.problems
     yield from _journal(history)
+    yield from _leases(history)
     yield from _observer(history, probes)
     yield from _accounts(counts, "probes")
     yield from _accounts(streams, "streams")
@@ -46,6 +48,27 @@ def _observer(history: History, probes: Sequence[ProbeSample]) -> Iterator[str]:
     whole = [record.at for record in history.records if isinstance(record, Whole)]
     if stopped and whole and max(stopped) < min(whole):
         yield "the observer stopped before everything was back"
+
+
+def _leases(history: History) -> Iterator[str]:
+    """A target that was not told for too long has undone its fault, and that may pass for a recovery."""
+    if not isinstance(history.plan, Plan):
+        return
+    within_s = history.plan.drill.renew_within_s
+    over = min((one.at for one in history.records if isinstance(one, Whole)), default=None)
+    for shown in (one for one in history.records if isinstance(one, EffectShown)):
+        told = shown.took_hold.upper
+        answers = [one for one in history.records if isinstance(one, Renewed) and one.at > told]
+        known = [one.at for one in answers if shown.host in (*one.hosts, *one.ended)]
+        ended = [one.at for one in answers if shown.host in one.ended]
+        until = min([*ended[:1], *([] if over is None else [over])], default=None)
+        instants = [told, *(at for at in known if until is None or at < until), *([] if until is None else [until])]
+        longest = max((after - before for before, after in pairwise(instants)), default=0.0)
+        if longest > within_s:
+            yield (
+                f"{shown.host} was not told for {longest:.0f} s that the run is still there: after {within_s:g} s it "
+                "undoes its fault, which may have passed for the recovery"
+            )
 
 
 def _accounts(counts: Tally, what: str) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The verdict, and its reasons in order of weight. The first reason decides.
 
-1. Something may still be broken: a lease that was not shown to be gone. Failed, whatever else there is.
+1. Something may still be broken: a lease that was not shown to be gone. Failed, whatever else there is. So is a drill
+   that was ended because more came of it than was agreed on.
 2. The drill did not take place as written: no plan, no steady state at its start, no effect, interrupted.
    Inconclusive: what followed says nothing about the fault.
 3. What is proven without the client's probes: no recovery, a failed post-condition, nobody noticed. Failed.
@@ -21,6 +22,7 @@ from drill_runner.evaluate.wording import first_line, promise, span
 from drill_runner.model.plan import Phase, Plan, Watch
 from drill_runner.model.record import (
     CheckFinished,
+    DamageExceeded,
     EffectMissing,
     EffectShown,
     Interrupted,
@@ -40,6 +42,7 @@ def reasons(found: Findings) -> tuple[Reason, ...]:
     failed, open_, passed = Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.PASSED
     before_checks = (
         *_all(failed, _left_behind(history)),
+        *_all(failed, _damage(history)),
         # A service that was not well is why nothing was broken, not the other way round.
         *_all(open_, _unsteady(found)),
         *_all(open_, _not_as_written(history)),
@@ -81,6 +84,12 @@ def _all(verdict: Verdict, texts: Iterator[str]) -> Iterator[Reason]:
 def _left_behind(history: History) -> Iterator[str]:
     if any(isinstance(record, RunEnded) and not record.reverted for record in history.records):
         yield "not every lease was shown to be gone: a target may still be broken"
+
+
+def _damage(history: History) -> Iterator[str]:
+    for record in history.records:
+        if isinstance(record, DamageExceeded):
+            yield f"more damage than was agreed on, and so the drill was ended: {record.what}"
 
 
 def _not_as_written(history: History) -> Iterator[str]:
@@ -141,7 +150,7 @@ def _not_recovered(history: History) -> Iterator[str]:
 def _came_to_its_end(history: History) -> bool:
     """A run that was cut short, or broke nothing, says nothing about recovery."""
     kinds = {type(record) for record in history.records}
-    return RunEnded in kinds and EffectShown in kinds and Interrupted not in kinds
+    return {RunEnded, EffectShown} <= kinds and not kinds & {Interrupted, DamageExceeded}
 
 
 def _detection(history: History, marks: Sequence[Mark]) -> Iterator[Reason]:

@@ -70,6 +70,16 @@ class BlastRadius:
 
 
 @data
+class AbortIf:
+    """The damage at which a drill ends by itself and reverts. What is not named ends nothing."""
+
+    failed_requests: Annotated[int, Field(ge=0)] | None = None
+    """More client probes than this have failed since the drill began to break."""
+    outage_s: PositiveSeconds | None = None
+    """No client probe was answered well for longer than this, in seconds, since then."""
+
+
+@data
 class ProbePlan:
     """How the client's place is watched."""
 
@@ -104,4 +114,7 @@ class Drill:
     objectives: Objectives = Field(default_factory=Objectives)
     postconditions: tuple[Name, ...] = Field(min_length=1)
     blast_radius: BlastRadius = Field(default_factory=BlastRadius)
+    abort_if: AbortIf = Field(default_factory=AbortIf)
+    renew_within_s: Annotated[float, Field(ge=10, le=3600)] = 60.0
+    """The targets undo every fault by themselves when the runner was not heard of for so long, in seconds."""
     probe: ProbePlan = Field(default_factory=ProbePlan)

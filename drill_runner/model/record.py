@@ -136,6 +136,31 @@ class DelayDrawn:
 
 
 @data
+class Renewed:
+    """The targets were told that the run is still there, or could not be."""
+
+    kind: Literal["renewed"] = "renewed"
+    at: Instant
+    """From before they were told."""
+    hosts: tuple[str, ...]
+    """Their leases go on."""
+    ended: tuple[str, ...] = ()
+    """They answered, and hold no lease of this run any more."""
+    silent: tuple[str, ...] = ()
+    """They could not be asked."""
+    problem: str | None = None
+
+
+@data
+class DamageExceeded:
+    """More came of the fault than the drill allows; it was ended at once."""
+
+    kind: Literal["damage_exceeded"] = "damage_exceeded"
+    at: Instant
+    what: str
+
+
+@data
 class Whole:
     """Every target serves again and the client's place is good: the wait for recovery is over."""
 
@@ -187,6 +212,8 @@ Record = Annotated[
     | Detected
     | CheckFinished
     | DelayDrawn
+    | Renewed
+    | DamageExceeded
     | Whole
     | EvidenceCollected
     | Interrupted

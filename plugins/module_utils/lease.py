@@ -285,7 +285,7 @@ class Lease:
         if terms is None or self.has("ending"):
             return False
         if terms.renew_within_s:
-            beside = self.folder / "until.new"
+            beside = self.folder / f"until.{os.getpid()}"  # several may renew at once
             try:
                 beside.write_text(f"{math.ceil((uptime_s() + terms.renew_within_s) * 100)}\n")
                 beside.rename(self.folder / "until")

@@ -49,7 +49,7 @@ options:
   host:
     description:
       - Inventory name of the host that is broken. Required with O(state=armed).
-      - With O(state=absent) and no O(id), only leases of this host end.
+      - With O(state=absent) or O(state=renewed) and no O(id), only leases of this host are meant.
     type: str
   limit_s:
     description: The fault is undone when it has lasted so long, in seconds. Required with O(state=armed).

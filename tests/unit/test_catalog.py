@@ -146,8 +146,9 @@ class TestDrill:
                 "summary:",
                 "sumary:",
                 (
-                    "drills/bitrot.yml:1: sumary: unknown key; expected one of blast_radius, detection, faults, "
-                    "objectives, postconditions, probe, recovery, settle_s, steady_s, steady_state, summary "
+                    "drills/bitrot.yml:1: sumary: unknown key; expected one of abort_if, blast_radius, detection, "
+                    "faults, objectives, postconditions, probe, recovery, renew_within_s, settle_s, steady_s, "
+                    "steady_state, summary "
                     "(did you mean summary?) (and 1 more)"
                 ),
             ),
@@ -168,8 +169,9 @@ class TestDrill:
                 "steady_state:",
                 "stedy_state: [endpoint]\nsteady_state:",
                 (
-                    "drills/bitrot.yml:6: stedy_state: unknown key; expected one of blast_radius, detection, faults, "
-                    "objectives, postconditions, probe, recovery, settle_s, steady_s, steady_state, summary "
+                    "drills/bitrot.yml:6: stedy_state: unknown key; expected one of abort_if, blast_radius, detection, "
+                    "faults, objectives, postconditions, probe, recovery, renew_within_s, settle_s, steady_s, "
+                    "steady_state, summary "
                     "(did you mean steady_state?)"
                 ),
             ),

@@ -15,6 +15,7 @@ from drill_runner.model.drill import Detection, Objectives
 from drill_runner.model.plan import Phase
 from drill_runner.model.record import (
     CheckFinished,
+    DamageExceeded,
     Detected,
     EffectMissing,
     EffectShown,
@@ -23,6 +24,7 @@ from drill_runner.model.record import (
     PlaybookEnded,
     PlaybookStarted,
     Record,
+    Renewed,
     RunEnded,
     Whole,
 )
@@ -211,6 +213,10 @@ def _with(*more: Record, less: Sequence[type[Record]] = ()) -> History:
     return history(records=(*kept, *more, records()[-1]))
 
 
+def _renewed(seconds: float, *, ended: bool = False) -> Renewed:
+    return Renewed(at=BEGIN + seconds, hosts=() if ended else ("gpu2",), ended=("gpu2",) if ended else ())
+
+
 CASES: dict[str, tuple[History, Verdict, str]] = {
     "no samples": (history(()), Verdict.INCONCLUSIVE, "no good probe in the time before the fault"),
     "samples missing": (
@@ -298,6 +304,21 @@ CASES: dict[str, tuple[History, Verdict, str]] = {
         Verdict.FAILED,
         "not every lease was shown to be gone",
     ),
+    "more damage than agreed": (
+        _with(DamageExceeded(at=BEGIN + 3, what="9 failed requests"), less=[Whole]),
+        Verdict.FAILED,
+        "more damage than was agreed on, and so the drill was ended: 9 failed requests",
+    ),
+    "lease not renewed": (
+        _with(_renewed(30), _renewed(95), Whole(at=BEGIN + 100, what="all"), less=[Whole]),
+        Verdict.INCONCLUSIVE,
+        "gpu2 was not told for 65 s that the run is still there: after 60 s it undoes its fault",
+    ),
+    "lease never renewed": (
+        _with(Whole(at=BEGIN + 100, what="all"), less=[Whole]),
+        Verdict.INCONCLUSIVE,
+        "gpu2 was not told for 98 s that the run is still there",
+    ),
     "not recovered": (
         _with(PhaseEnded(at=BEGIN + 4, phase=Phase.RECOVER, problem="gpu2 is not back"), less=[Whole]),
         Verdict.FAILED,
@@ -339,6 +360,14 @@ def test_the_weightiest_reason_decides(case: str):
     result = evaluate(run)
     assert text in result.reasons[0].text
     assert (result.verdict, result.reasons[0].verdict) == (verdict, verdict)
+
+
+@pytest.mark.parametrize(
+    "answers", [(_renewed(30), _renewed(60), _renewed(90)), (_renewed(30), _renewed(50, ended=True))]
+)
+def test_a_lease_that_was_renewed_or_had_ended_is_no_doubt(answers: tuple[Renewed, ...]):
+    result = evaluate(_with(*answers, Whole(at=BEGIN + 100, what="all"), less=[Whole]))
+    assert not [reason.text for reason in result.reasons if "not told" in reason.text]
 
 
 def test_a_starved_probe_outweighs_an_objective_and_a_proven_failure_outweighs_both():

@@ -38,9 +38,10 @@ def test_a_run_s_journal_is_never_written_over(tmp_path):
     assert path.read_text() == "what was\n"
 
 
-def test_a_full_disk_is_heard_of():
+def test_a_full_disk_is_heard_of(tmp_path):
     record = PhaseStarted(at=1.0, phase=Phase.INJECT)
-    with Journal.__new__(Journal) as journal:
-        journal._file = os.open("/dev/full", os.O_WRONLY)
+    with Journal(tmp_path / "journal.jsonl") as journal:
+        os.dup2(full := os.open("/dev/full", os.O_WRONLY), journal._file)
+        os.close(full)
         with pytest.raises(OSError, match="No space left"):
             journal.write(record)

@@ -398,6 +398,7 @@ class TestRepeat:
             return Done(result=result, folder=folder, reverted=reverted)
 
         monkeypatch.setattr(repeat, "carry_out", simulated_run)
+        monkeypatch.setattr(repeat, "refuse_other_leases", lambda *_: None)
         return ran
 
     def go(self, project: Project, times: int, why_stop: str | None = None) -> tuple[Summary, Path]:

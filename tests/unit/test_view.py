@@ -28,6 +28,25 @@ def test_one_failure_starts_the_count_again():
     assert view.last_failure.startswith("timeout")
 
 
+def test_damage_counts_from_when_it_is_told():
+    view = View()
+    view.add([probe(0), probe(1, Outcome.TIMEOUT)])
+    assert (view.failed, view.bad_for(0.2)) == (0, 0.0)
+    view.count_from(0.1)
+    view.add([probe(1, Outcome.TIMEOUT), probe(2), probe(3, Outcome.HTTP_ERROR), probe(4, Outcome.TIMEOUT)])
+    assert view.failed == 2
+    assert view.bad_for(1.0) == 1.0 - 2 * 0.05
+    view.add([probe(5)])
+    assert (view.failed, view.bad_for(9.0)) == (2, 0.0)
+
+
+def test_without_any_good_answer_the_damage_began_with_the_count():
+    view = View()
+    view.count_from(0.1)
+    view.add([probe(2, Outcome.TIMEOUT)])
+    assert view.bad_for(1.1) == 1.0
+
+
 def test_leaving_the_pool_is_bounded_by_the_looks_on_either_side():
     view = View()
     view.add([pool(1.0, gpu1="UP", gpu2="UP"), pool(1.2, gpu1="UP", gpu2="UP"), pool(1.4, gpu1="DOWN", gpu2="UP")])
