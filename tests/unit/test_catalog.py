@@ -127,6 +127,18 @@ class TestDrill:
         assert drill.recovery.playbook == "recover_host"
         assert drill.postconditions == ("endpoint", "flipped")
 
+    def test_a_destructive_fault_needs_a_check_of_the_backups(self, project: Project) -> None:
+        write(
+            project.roles / "fault_flip/meta/fault.yml",
+            (project.roles / "fault_flip/meta/fault.yml").read_text() + "destructive: true\n",
+        )
+        assert drill_error(project) == (
+            "drills/bitrot.yml:6: steady_state: flip takes bytes away, and nothing can say that there is a backup; "
+            "expected tests/postconditions/test_backup_fresh.py"
+        )
+        write(project.checks / "test_backup_fresh.py", "")
+        assert load_drill(project, "bitrot", load_faults(project)).steady_state == ("endpoint",)
+
     def test_a_path_anywhere_will_do(self, project: Project, tmp_path: Path) -> None:
         path = write(tmp_path / "elsewhere/mine.yml", (project.drills / "bitrot.yml").read_text())
         assert load_drill(project, str(path), load_faults(project)).name == "mine"

@@ -1,0 +1,6 @@
+"""A drill bound to an inventory: what will be done, or why it must not be. Pure."""
+
+from drill_runner.plan.leases import lease_id
+from drill_runner.plan.make import again, make_plan, new_run_id
+
+__all__ = ["again", "lease_id", "make_plan", "new_run_id"]
