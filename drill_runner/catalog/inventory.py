@@ -13,12 +13,14 @@ from drill_runner.catalog.validate import validated
 from drill_runner.catalog.yaml_file import Plain, spelt
 from drill_runner.errors import UsageError
 from drill_runner.model.inventory import Endpoint, Host, Inventory
+from drill_runner.model.window import EXAMPLE, parse_window
 
 PATIENCE_S = 120
 """How long an inventory may take: a plugin may have to ask a cloud."""
 
 ENDPOINT = "drill_endpoint"
 ALLOWED = "drill_allowed"
+WINDOWS = "drill_windows"
 
 
 def load_inventory(project: Project, source: Path) -> Inventory:
@@ -39,6 +41,7 @@ def load_inventory(project: Project, source: Path) -> Inventory:
             name=name,
             groups=frozenset(group for group in groups if name in members[group]),
             drill_allowed=_allowed(shown, name, variables.get(name, {})),
+            drill_windows=_windows(shown, name, variables.get(name, {})),
         )
         for name in members["all"]
     )
@@ -100,6 +103,23 @@ def _allowed(shown: str, host: str, variables: dict[str, Plain]) -> bool:
             f"{shown}: {ALLOWED} of {host}: must be true or false, not {value!r} (in an INI inventory: True or False)"
         )
     return value
+
+
+def _windows(shown: str, host: str, variables: dict[str, Plain]) -> tuple[str, ...]:
+    if WINDOWS not in variables:
+        return ()
+    value = variables[WINDOWS]
+    if not isinstance(value, list) or not value:
+        raise UsageError(
+            f'{shown}: {WINDOWS} of {host}: must be a list, as in ["{EXAMPLE}"], not {value!r}; '
+            "leave it out to allow drills at any time"
+        )
+    for index, text in enumerate(value):
+        try:
+            parse_window(str(text))
+        except ValueError as error:
+            raise UsageError(f"{shown}: {WINDOWS}[{index}] of {host}: {error}, not {text!r}") from error
+    return tuple(map(str, value))
 
 
 def _endpoint(shown: str, variables: dict[str, dict[str, Plain]]) -> Endpoint:

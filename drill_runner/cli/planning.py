@@ -5,8 +5,9 @@ from pathlib import Path
 
 from drill_runner.catalog import Project, drill_path, find_project, load_drill, load_faults, load_inventory, match_hosts
 from drill_runner.cli.settings import Settings
+from drill_runner.errors import UsageError
 from drill_runner.model.plan import Plan
-from drill_runner.plan import make_plan, new_run_id
+from drill_runner.plan import make_plan, new_run_id, why_closed
 
 
 def project_of(settings: Settings) -> Project:
@@ -35,3 +36,14 @@ def plan_for(project: Project, name: str, inventory: Path | None) -> Plan:
         run_id=new_run_id(drill.name, datetime.now(UTC)),
         source=project.shown(drill_path(project, name)),
     )
+
+
+def check_window(plan: Plan, waiting_s: float) -> None:
+    """Refuse to start now where the inventory names other times; UsageError with the next opening.
+
+    Args:
+        plan: What would be done.
+        waiting_s: How long the fault may be put off on purpose.
+    """
+    if why := why_closed(plan, datetime.now(UTC), waiting_s):
+        raise UsageError(why)

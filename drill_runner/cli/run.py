@@ -1,14 +1,16 @@
 """`drill_runner run`."""
 
 import secrets
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import click
 from rich.console import Console
 
+from drill_runner.cli.audited import action_of, audited
 from drill_runner.cli.options import drill_argument, examples, inventory_option, json_option
-from drill_runner.cli.planning import inventory_of, plan_for, project_of
+from drill_runner.cli.planning import check_window, inventory_of, plan_for, project_of
 from drill_runner.cli.progress import shown
 from drill_runner.cli.settings import ExitCode, Settings
 from drill_runner.cli.signals import asked_to_stop
@@ -18,6 +20,7 @@ from drill_runner.evaluate import to_json
 from drill_runner.history import stored_rows, summary_json
 from drill_runner.model.result import Result
 from drill_runner.model.summary import Summary
+from drill_runner.plan import why_closed
 from drill_runner.report import REPORT
 from drill_runner.report.many import show_summary
 from drill_runner.report.text import show
@@ -74,12 +77,15 @@ def command(
     plan = plan_for(project, drill, inventory)
     folder = (runs or project.runs).absolute()
     where = inventory_of(project, inventory)
+    span_s = DELAY_S if random_delay_s is None else random_delay_s
     console = Console(stderr=True)
-    console.print(f"[bold]{plan.drill.name}[/]  {plan.drill.summary}", highlight=False)
     with (
+        audited(action_of("run", plan, project)) as ending,
         asked_to_stop("Stopping: the fault is being reverted first. Please wait.") as asked,
         shown(console) as progress,
     ):
+        check_window(plan, span_s if repeat else 0.0)
+        console.print(f"[bold]{plan.drill.name}[/]  {plan.drill.summary}", highlight=False)
         if repeat is None:
             result, left = run_drill(plan, project, where, folder, progress=progress, stop=asked)
             tell, verdict = partial(_tell, result, left, as_json=as_json), result.verdict
@@ -91,14 +97,16 @@ def command(
                 folder,
                 times=repeat,
                 seed=secrets.randbelow(SEEDS) if seed is None else seed,
-                span_s=DELAY_S if random_delay_s is None else random_delay_s,
+                span_s=span_s,
+                closed=lambda: why_closed(plan, datetime.now(UTC), span_s),
                 progress=progress,
                 stop=asked,
             )
             tell, verdict = partial(_tell_all, summary, left, as_json=as_json), summary.verdict
         stored_rows(folder)
+        ending.verdict, ending.exit_code = verdict, ExitCode.INTERRUPTED if asked.why else ExitCode[verdict.name]
     tell()
-    return ExitCode.INTERRUPTED if asked.why else ExitCode[verdict.name]
+    return ending.exit_code
 
 
 def _tell(result: Result, folder: Path, *, as_json: bool) -> None:

@@ -30,6 +30,8 @@ class Host:
     groups: frozenset[str] = frozenset()
     drill_allowed: bool = False
     """Nothing is ever injected into a host that does not say so itself."""
+    drill_windows: tuple[str, ...] = ()
+    """When it may be broken, as `model.window` reads it; none: always."""
 
 
 @data

@@ -2,5 +2,6 @@
 
 from drill_runner.plan.leases import lease_id
 from drill_runner.plan.make import again, make_plan, new_run_id
+from drill_runner.plan.windows import longest_s, why_closed
 
-__all__ = ["again", "lease_id", "make_plan", "new_run_id"]
+__all__ = ["again", "lease_id", "longest_s", "make_plan", "new_run_id", "why_closed"]

@@ -146,6 +146,16 @@ def _backup(draft: Draft) -> Iterator[GuardRail]:
         )
 
 
+def _windows(draft: Draft) -> Iterator[GuardRail]:
+    """Whether one is open is asked when the run starts."""
+    said: dict[str, list[str]] = {}
+    for host in draft.inventory.hosts:
+        if host.name in draft.faults_on:
+            said.setdefault(", ".join(host.drill_windows) or "at any time", []).append(host.name)
+    for when, names in said.items():
+        yield GuardRail(name="drill_windows", says=f"{', '.join(names)}: {when}")
+
+
 def _destructive(leases: tuple[Lease, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(lease.fault.name for lease in leases if lease.fault.manifest.destructive))
 
@@ -158,5 +168,6 @@ CHECKS: tuple[Callable[[Draft], Iterator[GuardRail]], ...] = (
     _max_percent,
     _keep_serving,
     _backup,
+    _windows,
 )
 """In the order in which a person would want to know."""

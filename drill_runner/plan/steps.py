@@ -5,6 +5,12 @@ from collections.abc import Iterator
 from drill_runner.model.drill import Drill
 from drill_runner.model.plan import Lease, Phase, Step
 
+CHECKS_WITHIN_S = 300.0
+STEADY_WITHIN_S = 60.0
+EVIDENCE_WITHIN_S = 45.0
+PLAYBOOK_SPARE_S = 120.0
+"""How long the stages may take for which the drill names no time. `drill` and `postconditions` keep to them."""
+
 
 def steps(drill: Drill, leases: tuple[Lease, ...]) -> Iterator[Step]:
     """The stages of a run, in order."""
@@ -13,6 +19,7 @@ def steps(drill: Drill, leases: tuple[Lease, ...]) -> Iterator[Step]:
         does=f"Check the steady state, and that clients get good answers for {drill.steady_s:g} s without a break. "
         "Otherwise nothing is broken.",
         checks=drill.steady_state,
+        at_most_s=CHECKS_WITHIN_S + drill.steady_s + STEADY_WITHIN_S,
     )
     for lease in leases:
         manifest = lease.fault.manifest
@@ -28,12 +35,18 @@ def steps(drill: Drill, leases: tuple[Lease, ...]) -> Iterator[Step]:
     targets = tuple(dict.fromkeys(name for lease in leases for name in lease.targets))
     yield _observe(drill, targets)
     yield _recover(drill, targets)
-    yield Step(phase=Phase.POSTCONDITIONS, does="Check that the service is whole.", checks=drill.postconditions)
+    yield Step(
+        phase=Phase.POSTCONDITIONS,
+        does="Check that the service is whole.",
+        checks=drill.postconditions,
+        at_most_s=CHECKS_WITHIN_S,
+    )
     yield Step(
         phase=Phase.EVIDENCE,
         does="Ask targets and load balancers what their own records say about when what happened. Read-only.",
         playbook="evidence",
         hosts=targets,
+        at_most_s=EVIDENCE_WITHIN_S,
     )
     for lease in leases:
         yield Step(
@@ -41,6 +54,7 @@ def steps(drill: Drill, leases: tuple[Lease, ...]) -> Iterator[Step]:
             does=f"Remove what is left of {lease.fault.name}. Happens on every way out, also when the run is stopped.",
             playbook="fault_revert",
             hosts=lease.targets,
+            at_most_s=PLAYBOOK_SPARE_S,
         )
 
 

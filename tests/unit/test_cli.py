@@ -150,7 +150,17 @@ class TestBadInput:
 
     def test_an_unknown_command_and_an_unknown_list(self) -> None:
         assert "No such command 'plann'" in refused("plann")
-        assert "'fault' is not one of 'faults', 'drills', 'runs'" in refused("list", "fault")
+        assert "'fault' is not one of 'faults', 'drills', 'runs', 'audit'" in refused("list", "fault")
+
+
+class TestRun:
+    def test_outside_of_the_windows_nothing_is_begun(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+        replace(project, "inventories/lab/hosts.yml", "one: {", 'one: {drill_windows: ["Mon 00:00-00:01 UTC"], ')
+        monkeypatch.setattr("drill_runner.cli.run.run_drill", None)
+        message = refused("run", "bitrot")
+        assert message.startswith(f"Error: {project.lab_inventory}: drill_windows of one: ")
+        assert message.endswith("no opening of the next 15 days is long enough\n")
+        assert not project.runs.exists()
 
 
 @pytest.mark.usefixtures("project")

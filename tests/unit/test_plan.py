@@ -92,13 +92,13 @@ def test_a_lease_outlasts_what_is_judged_before_it_ends() -> None:
 def test_steps() -> None:
     made = plan(("one",), drill=replace(DRILL, recovery=Recovery(playbook="recover_host", within_s=70)))
     assert [(step.phase, step.playbook, step.hosts, step.checks, step.at_most_s) for step in made.steps] == [
-        (Phase.STEADY_STATE, None, (), ("endpoint",), None),
+        (Phase.STEADY_STATE, None, (), ("endpoint",), 365),
         (Phase.INJECT, "fault_inject", ("one",), (), 90),
         (Phase.OBSERVE, None, ("one",), (), None),
         (Phase.RECOVER, "recover_host", ("one",), (), 70),
-        (Phase.POSTCONDITIONS, None, (), ("endpoint", "whole"), None),
-        (Phase.EVIDENCE, "evidence", ("one",), (), None),
-        (Phase.REVERT, "fault_revert", ("one",), (), None),
+        (Phase.POSTCONDITIONS, None, (), ("endpoint", "whole"), 300),
+        (Phase.EVIDENCE, "evidence", ("one",), (), 45),
+        (Phase.REVERT, "fault_revert", ("one",), (), 120),
     ]
 
 
@@ -286,6 +286,7 @@ Watched by: 20 requests/s, given up after 5 s each; a stream of 32 tokens every
      Check the steady state, and that clients get good answers for 5 s without a
      break. Otherwise nothing is broken.
      checks: endpoint
+     at most: 365 s
  2.  inject
      flip (bytes 7): Flips bits. It must show its effect within 10 s, and is
      undone by itself when its time limit passes.
@@ -304,16 +305,19 @@ Watched by: 20 requests/s, given up after 5 s each; a stream of 32 tokens every
  5.  postconditions
      Check that the service is whole.
      checks: endpoint, whole
+     at most: 300 s
  6.  evidence
      Ask targets and load balancers what their own records say about when what
      happened. Read-only.
      hosts: one
      playbook: evidence
+     at most: 45 s
  7.  revert
      Remove what is left of flip. Happens on every way out, also when the run is
      stopped.
      hosts: one
      playbook: fault_revert
+     at most: 120 s
 
 Guard rails:
   drill_allowed: one: the inventory allows it.
@@ -321,6 +325,7 @@ Guard rails:
   blast_radius.faults_per_host: 1 on a host, at most 1.
   blast_radius.max_hosts: 1 would be broken, at most 1.
   blast_radius.keep_serving: 3 of servers would be left untouched, at least 1.
+  drill_windows: one: at any time.
 
 Passes if the checks hold and:
   service restored within 2 s
