@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from drill_runner.audit import AuditLog, audit_path, read_audit
-from drill_runner.catalog import Project, load_drills, load_faults
+from drill_runner.catalog import Project, coverage, load_drills, load_faults, load_studies
 from drill_runner.cli.options import examples, json_option
 from drill_runner.cli.planning import project_of
 from drill_runner.cli.settings import ExitCode, Settings
@@ -21,6 +21,8 @@ from drill_runner.model.base import data
 from drill_runner.model.drill import Drill
 from drill_runner.model.fault import Fault
 from drill_runner.model.result import RESULT_VERSION, Result, Verdict
+from drill_runner.model.study import Coverage
+from drill_runner.report.coverage_text import show_coverage
 
 WRAPPED = frozenset({"SUMMARY", "FAULTS", "VERDICT", "FROM", "WHAT", "ON", "ENDED"})
 """Columns that may take several lines."""
@@ -42,19 +44,23 @@ class Run:
     epilog=examples(
         "drill_runner list",
         "drill_runner list faults",
+        "drill_runner list faults --coverage",
         "drill_runner list runs --json | jq '.[] | select(.verdict != \"passed\")'",
         "drill_runner list audit",
     ),
 )
 @click.argument("kind", type=click.Choice(["faults", "drills", "runs", "audit"]), default="drills")
+@click.option("--coverage", "covered", is_flag=True, help="With faults: how much of published incidents they cover.")
 @json_option
 @click.pass_obj
-def command(settings: Settings, kind: str, as_json: bool) -> ExitCode | None:
+def command(settings: Settings, kind: str, covered: bool, as_json: bool) -> ExitCode | None:
     """Show the faults, the drills or the runs; or who did what, from the audit log.
 
     Exit code 1 if the audit log was changed.
     """
-    return LISTS[kind](project_of(settings), as_json)
+    if covered and kind != "faults":
+        raise UsageError(f"--coverage: expected with faults, not with {kind}")
+    return (_coverage if covered else LISTS[kind])(project_of(settings), as_json)
 
 
 def _faults(project: Project, as_json: bool) -> None:
@@ -63,6 +69,14 @@ def _faults(project: Project, as_json: bool) -> None:
         return _json(TypeAdapter(tuple[Fault, ...]).dump_python(faults, mode="json"))
     rows = ((f.name, f.manifest.fidelity.value, f.manifest.target_group, f.manifest.summary) for f in faults)
     return _table(("FAULT", "FIDELITY", "BREAKS", "SUMMARY"), rows)
+
+
+def _coverage(project: Project, as_json: bool) -> None:
+    faults = load_faults(project).values()
+    covered = tuple(coverage(study, faults) for study in load_studies().values())
+    if as_json:
+        return _json(TypeAdapter(tuple[Coverage, ...]).dump_python(covered, mode="json"))
+    return show_coverage(covered, Console(markup=False, highlight=False, emoji=False))
 
 
 def _drills(project: Project, as_json: bool) -> None:

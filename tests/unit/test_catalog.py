@@ -87,6 +87,36 @@ class TestFaults:
                 "roles/fault_flip/meta/fault.yml:3: requires[0]: must be 'systemd' or 'host_power', not 'warp_drive'",
             ),
             (
+                "roles/fault_flip/meta/fault.yml",
+                "fidelity: real",
+                "fidelity: real\nstands_for: [{study: crusoe, classes: [other_host]}]",
+                (
+                    "roles/fault_flip/meta/fault.yml:3: stands_for[0].study: unknown study crusoe; expected one of "
+                    "crusoe_h200, google_sre_triggers, llama3_405b, llm_inference_incidents "
+                    "(did you mean crusoe_h200?) of incident-studies.yml"
+                ),
+            ),
+            (
+                "roles/fault_flip/meta/fault.yml",
+                "fidelity: real",
+                "fidelity: real\nstands_for: [{study: crusoe_h200, classes: [other_host, other_hosts]}]",
+                (
+                    "roles/fault_flip/meta/fault.yml:3: stands_for[0].classes[1]: crusoe_h200 has no class "
+                    "other_hosts; expected one of gpu_recoverable, host_replacement, infiniband_hardware, "
+                    "infiniband_other, infiniband_recoverable, other_host (did you mean other_host?) "
+                    "of incident-studies.yml"
+                ),
+            ),
+            (
+                "roles/fault_stop/meta/fault.yml",
+                "fidelity: faithful",
+                "fidelity: faithful\nstands_for: [{study: crusoe_h200, classes: [other_host], fidelity: real}]",
+                (
+                    "roles/fault_stop/meta/fault.yml:3: stands_for[0].fidelity: real is more than the fault itself "
+                    "is; expected faithful or less"
+                ),
+            ),
+            (
                 "roles/fault_stop/meta/argument_specs.yml",
                 "inject:",
                 "main:",
