@@ -36,6 +36,7 @@ class Ending:
 
     exit_code: ExitCode = ExitCode.PASSED
     verdict: str | None = None
+    approved_by: str | None = None
     problem: str | None = None
 
 
@@ -74,6 +75,7 @@ def audited(action: Action, *, vital: bool = True) -> Iterator[Ending]:
                     utc=_now(),
                     exit_code=int(ending.exit_code),
                     verdict=ending.verdict,
+                    approved_by=ending.approved_by,
                     problem=ending.problem,
                     previous=previous,
                 ),

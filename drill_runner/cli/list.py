@@ -133,7 +133,7 @@ def _audit_row(began: AuditEntry, ended: AuditEntry | None) -> tuple[str, ...]:
     person = who.user if who.name == who.user else f"{who.name} as {who.user}"
     place = f"{who.host} ({who.ssh_client})" if who.ssh_client else who.host
     what = " ".join(filter(None, (action.command, action.run_id or action.drill)))
-    approved = f", approved by {action.approved_by}" if action.approved_by else ""
+    approved = f", approved by {ended.approved_by}" if ended and ended.approved_by else ""
     how = "not told" if ended is None else ended.verdict or f"exit code {ended.exit_code}"
     where = f"{', '.join(action.hosts)} of {action.inventory}"
     return began.utc[:19].replace("T", " "), person, place, what + approved, where, how

@@ -43,8 +43,6 @@ class Action:
     hosts: tuple[str, ...] = ()
     """Those that may be touched."""
     run_id: str | None = None
-    approved_by: str | None = None
-    """Who has approved it, or approves it by this."""
 
 
 @data
@@ -60,6 +58,8 @@ class AuditEntry:
     action: Action
     exit_code: int | None = None
     verdict: str | None = None
+    approved_by: str | None = None
+    """Who approved it, or did so by this."""
     problem: str | None = None
     """Why it was refused, or what went wrong in the program."""
     previous: str = Field(pattern=r"^[0-9a-f]{64}$")

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from drill_runner.model.approval import SignedApproval
 from drill_runner.model.base import RUN_VERSION, Name, PositiveSeconds, data
 from drill_runner.model.drill import Drill, Objectives, ProbePlan
 from drill_runner.model.fault import Fault, Scalar
@@ -72,6 +73,8 @@ class Plan:
     leases: tuple[Lease, ...] = Field(min_length=1)
     steps: tuple[Step, ...] = Field(min_length=1)
     guard_rails: tuple[GuardRail, ...] = ()
+    approval: SignedApproval | None = None
+    """None: nobody had to approve it, or nobody did yet."""
 
     @property
     def targets(self) -> tuple[str, ...]:

@@ -156,6 +156,13 @@ def _windows(draft: Draft) -> Iterator[GuardRail]:
         yield GuardRail(name="drill_windows", says=f"{', '.join(names)}: {when}")
 
 
+def _approvers(draft: Draft) -> Iterator[GuardRail]:
+    """Whether somebody did is asked when the run starts."""
+    named = draft.inventory.drill_approvers
+    says = f"somebody of {named} must approve it, other than who runs it" if named else "nobody else has to approve it"
+    yield GuardRail(name="drill_approvers", says=says)
+
+
 def _destructive(leases: tuple[Lease, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(lease.fault.name for lease in leases if lease.fault.manifest.destructive))
 
@@ -169,5 +176,6 @@ CHECKS: tuple[Callable[[Draft], Iterator[GuardRail]], ...] = (
     _keep_serving,
     _backup,
     _windows,
+    _approvers,
 )
 """In the order in which a person would want to know."""

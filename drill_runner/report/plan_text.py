@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from drill_runner.model.drill import ProbePlan
 from drill_runner.model.plan import Plan, Step
+from drill_runner.plan import longest_s
 
 WIDTH = 80
 INDENT = "     "
@@ -23,6 +24,10 @@ def _head(plan: Plan) -> Iterator[str]:
     yield from _field("Service", f"{plan.inventory.endpoint.model} at {plan.inventory.endpoint.url}")
     yield from _field("Will break", ", ".join(plan.targets))
     yield from _field("Watched by", _watched_by(drill.probe))
+    yield from _field("Takes", f"{longest_s(plan):.0f} s at most")
+    if plan.approval:
+        told = plan.approval.approval
+        yield from _field("Approved", f"by {told.approver}, for {told.requester}, until {told.expires_utc:%F %R} UTC")
 
 
 def _watched_by(probe: ProbePlan) -> str:

@@ -281,6 +281,7 @@ Service:    tiny at http://127.0.0.1:8000
 Will break: one
 Watched by: 20 requests/s, given up after 5 s each; a stream of 32 tokens every
             2 s, given up after 10 s
+Takes:      1120 s at most
 
  1.  steady state
      Check the steady state, and that clients get good answers for 5 s without a
@@ -326,6 +327,7 @@ Guard rails:
   blast_radius.max_hosts: 1 would be broken, at most 1.
   blast_radius.keep_serving: 3 of servers would be left untouched, at least 1.
   drill_windows: one: at any time.
+  drill_approvers: nobody else has to approve it.
 
 Passes if the checks hold and:
   service restored within 2 s
