@@ -138,6 +138,7 @@ class TestWhyClosed:
         both = make_plan(drill, FAULTS, both.inventory, {"a": ("one", "two")}, RUN_ID)
         assert str(why_closed(both, TUESDAY)).endswith("the next opening is Wed 2026-11-25 11:00 UTC")
         assert why_closed(both, datetime(2026, 11, 25, 11, 0, tzinfo=UTC)) is None
+        assert "closed now" in str(why_closed(both, datetime(2026, 11, 25, 12, 30, tzinfo=UTC)))
 
 
 def test_the_plan_says_when_its_hosts_may_be_broken() -> None:
