@@ -13,6 +13,7 @@ from drill_runner.errors import UsageError, expected_one_of
 from drill_runner.model.base import Name
 from drill_runner.model.drill import Drill, FaultUse
 from drill_runner.model.fault import Fault
+from drill_runner.model.plan import BACKUP_CHECK
 
 SUFFIXES = (".yml", ".yaml")
 
@@ -63,7 +64,7 @@ def load_drill(project: Project, name: str, faults: Mapping[str, Fault]) -> Dril
     drill = validated(Drill, {"name": path.stem, **value}, file.where, given=frozenset({"name"}))
     for index, use in enumerate(drill.faults):
         _check_use(file, ("faults", index), use, faults)
-    _check_names(project, file, drill)
+    _check_names(project, file, drill, faults)
     if drill.objectives.detect_s is not None and drill.detection is None:
         raise file.error(("objectives", "detect_s"), "nobody has to detect anything; expected the key detection too")
     return drill
@@ -90,12 +91,19 @@ def _check_use(file: YamlFile, at: KeyPath, use: FaultUse, faults: Mapping[str, 
             raise file.error((*at, "params", parameter.name), f"missing; {use.fault} needs {wanted(parameter)}")
 
 
-def _check_names(project: Project, file: YamlFile, drill: Drill) -> None:
+def _check_names(project: Project, file: YamlFile, drill: Drill, faults: Mapping[str, Fault]) -> None:
     checks = check_names(project, tuple(use.fault for use in drill.faults))
     for key, names in (("steady_state", drill.steady_state), ("postconditions", drill.postconditions)):
         for index, name in enumerate(names):
             if name not in checks:
                 raise file.error((key, index), f"unknown check {name}; {expected_one_of(name, checks)}")
+    destructive = [use.fault for use in drill.faults if faults[use.fault].manifest.destructive]
+    if destructive and BACKUP_CHECK not in checks:
+        raise file.error(
+            ("steady_state",),
+            f"{destructive[0]} takes bytes away, and nothing can say that there is a backup; "
+            f"expected tests/postconditions/test_{BACKUP_CHECK}.py",
+        )
     playbook = drill.recovery.playbook
     playbooks = {path.stem for path in project.playbooks.glob("*.yml")}
     if playbook is not None and playbook not in playbooks:

@@ -1,13 +1,16 @@
 """Faults, as their folders `roles/fault_<name>/` declare them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 from drill_runner.catalog.project import Project
+from drill_runner.catalog.studies import check_stands_for, load_studies
 from drill_runner.catalog.validate import validated
 from drill_runner.catalog.yaml_file import KeyPath, Plain, YamlFile, read_yaml
 from drill_runner.errors import expected_one_of
 from drill_runner.model.fault import Fault, Parameter, Scalar
+from drill_runner.model.study import Study
 
 PREFIX = "fault_"
 ParameterType = Literal["bool", "int", "float", "str"]
@@ -22,10 +25,11 @@ def load_faults(project: Project) -> dict[str, Fault]:
         UsageError: A fault's folder does not say what a fault must say.
     """
     folders = sorted(path for path in project.roles.glob(f"{PREFIX}*") if path.is_dir())
-    return {fault.name: fault for fault in (_load_fault(project, folder) for folder in folders)}
+    studies = load_studies()
+    return {fault.name: fault for fault in (_load_fault(project, folder, studies) for folder in folders)}
 
 
-def _load_fault(project: Project, folder: Path) -> Fault:
+def _load_fault(project: Project, folder: Path, studies: Mapping[str, Study]) -> Fault:
     manifest = read_yaml(project, folder / "meta" / "fault.yml")
     fault: Plain = {"name": folder.name.removeprefix(PREFIX), "manifest": manifest.value}
 
@@ -33,6 +37,7 @@ def _load_fault(project: Project, folder: Path) -> Fault:
         return manifest.where(keys[1:]) if keys[:1] == ("manifest",) else project.shown(folder)
 
     made = validated(Fault, fault, where)
+    check_stands_for(manifest, made.manifest, studies)
     return Fault(name=made.name, manifest=made.manifest, parameters=_parameters(project, folder))
 
 

@@ -13,12 +13,15 @@ from drill_runner.catalog.validate import validated
 from drill_runner.catalog.yaml_file import Plain, spelt
 from drill_runner.errors import UsageError
 from drill_runner.model.inventory import Endpoint, Host, Inventory
+from drill_runner.model.window import EXAMPLE, parse_window
 
 PATIENCE_S = 120
 """How long an inventory may take: a plugin may have to ask a cloud."""
 
 ENDPOINT = "drill_endpoint"
 ALLOWED = "drill_allowed"
+WINDOWS = "drill_windows"
+APPROVERS = "drill_approvers"
 
 
 def load_inventory(project: Project, source: Path) -> Inventory:
@@ -39,12 +42,18 @@ def load_inventory(project: Project, source: Path) -> Inventory:
             name=name,
             groups=frozenset(group for group in groups if name in members[group]),
             drill_allowed=_allowed(shown, name, variables.get(name, {})),
+            drill_windows=_windows(shown, name, variables.get(name, {})),
         )
         for name in members["all"]
     )
     if not hosts:
         raise UsageError(f"{shown}: no hosts in this inventory")
-    return Inventory(source=str(source), hosts=hosts, endpoint=_endpoint(shown, variables))
+    return Inventory(
+        source=str(source),
+        hosts=hosts,
+        endpoint=_endpoint(shown, variables),
+        drill_approvers=_approvers(shown, variables),
+    )
 
 
 def match_hosts(project: Project, source: Path, pattern: str) -> tuple[str, ...]:
@@ -102,15 +111,53 @@ def _allowed(shown: str, host: str, variables: dict[str, Plain]) -> bool:
     return value
 
 
-def _endpoint(shown: str, variables: dict[str, dict[str, Plain]]) -> Endpoint:
-    """The one endpoint that hosts name; it is read without Ansible's templating, so it has to be plain."""
-    named = {host: values[ENDPOINT] for host, values in variables.items() if ENDPOINT in values}
+def _windows(shown: str, host: str, variables: dict[str, Plain]) -> tuple[str, ...]:
+    if WINDOWS not in variables:
+        return ()
+    value = variables[WINDOWS]
+    if not isinstance(value, list) or not value:
+        raise UsageError(
+            f'{shown}: {WINDOWS} of {host}: must be a list, as in ["{EXAMPLE}"], not {value!r}; '
+            "leave it out to allow drills at any time"
+        )
+    for index, text in enumerate(value):
+        try:
+            parse_window(str(text))
+        except ValueError as error:
+            raise UsageError(f"{shown}: {WINDOWS}[{index}] of {host}: {error}, not {text!r}") from error
+    return tuple(map(str, value))
+
+
+def _approvers(shown: str, variables: dict[str, dict[str, Plain]]) -> str | None:
+    """The one file that hosts name. One host that names it is enough: what is approved is a drill, not a host."""
+    value = _one_for_all(shown, variables, APPROVERS)
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value.strip() or "{{" in value or "{%" in value:
+        raise UsageError(
+            f"{shown}: {APPROVERS}: must be the path of a file of OpenSSH's allowed signers, without templates, "
+            f"not {value!r}"
+        )
+    return value
+
+
+def _one_for_all(shown: str, variables: dict[str, dict[str, Plain]], key: str) -> Plain:
+    """What all hosts that have a variable say; None if none has."""
+    named = {host: values[key] for host, values in variables.items() if key in values}
     if not named:
-        raise UsageError(f"{shown}: {ENDPOINT}: missing; expected a mapping with url and model in group_vars/all")
+        return None
     first, value = next(iter(named.items()))
     for host, other in named.items():
         if other != value:
-            raise UsageError(f"{shown}: {ENDPOINT}: {first} and {host} disagree; expected one for all hosts")
+            raise UsageError(f"{shown}: {key}: {first} and {host} disagree; expected one for all hosts")
+    return value
+
+
+def _endpoint(shown: str, variables: dict[str, dict[str, Plain]]) -> Endpoint:
+    """The one endpoint that hosts name; it is read without Ansible's templating, so it has to be plain."""
+    value = _one_for_all(shown, variables, ENDPOINT)
+    if value is None:
+        raise UsageError(f"{shown}: {ENDPOINT}: missing; expected a mapping with url and model in group_vars/all")
     if isinstance(value, dict):
         for key, text in value.items():
             if isinstance(text, str) and ("{{" in text or "{%" in text):

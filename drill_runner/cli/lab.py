@@ -8,11 +8,13 @@ from rich.table import Table
 
 from drill_runner import deployed
 from drill_runner.catalog import Project, load_inventory
+from drill_runner.cli.audited import audited
 from drill_runner.cli.options import examples, inventory_option
 from drill_runner.cli.planning import inventory_of, project_of
 from drill_runner.cli.playbook import play
 from drill_runner.cli.settings import ExitCode, Settings
 from drill_runner.execute import answering
+from drill_runner.model.audit import Action, Command
 from drill_runner.model.inventory import Inventory
 
 LAB = "lab"
@@ -40,11 +42,12 @@ def up(settings: Settings, inventory: Path | None, again: bool) -> ExitCode:
     if not again and deployed.is_current(project, lab) and not _silent(project, lab, source):
         Console(stderr=True).print("[bold]The lab is up[/], and nothing has changed since it was deployed")
         return ExitCode.PASSED
-    deployed.forget(lab)
-    code = play(project, source, UP, {}, "Bringing the lab up")
-    if code is ExitCode.PASSED:
-        deployed.remember(project, lab)
-    return code
+    with audited(_action("lab up", project, lab)) as ending:
+        deployed.forget(lab)
+        ending.exit_code = play(project, source, UP, {}, "Bringing the lab up")
+        if ending.exit_code is ExitCode.PASSED:
+            deployed.remember(project, lab)
+    return ending.exit_code
 
 
 @command.command("down", epilog=examples("drill_runner lab down"))
@@ -54,8 +57,11 @@ def down(settings: Settings, inventory: Path | None) -> ExitCode:
     """Remove the lab's hosts, volumes, network, keys and secrets, and nothing else. Caches and runs stay."""
     project = project_of(settings)
     source = inventory_of(project, inventory)
-    deployed.forget(load_inventory(project, source))
-    return play(project, source, ("lab_destroy",), {}, "Taking the lab down")
+    lab = load_inventory(project, source)
+    with audited(_action("lab down", project, lab)) as ending:
+        deployed.forget(lab)
+        ending.exit_code = play(project, source, ("lab_destroy",), {}, "Taking the lab down")
+    return ending.exit_code
 
 
 @command.command("status", epilog=examples("drill_runner lab status"))
@@ -73,6 +79,11 @@ def status(settings: Settings, inventory: Path | None) -> ExitCode:
         table.add_row(host.name, groups, "[red]no[/]" if host.name in silent else "[green]yes[/]")
     Console().print(table)
     return ExitCode.FAILED if silent else ExitCode.PASSED
+
+
+def _action(command: Command, project: Project, lab: Inventory) -> Action:
+    hosts = tuple(host.name for host in lab.group(LAB))
+    return Action(command=command, inventory=project.shown(Path(lab.source)), hosts=hosts)
 
 
 def _silent(project: Project, lab: Inventory, source: Path) -> set[str]:

@@ -67,7 +67,7 @@ def inject(session: Session) -> dict[str, Interval]:
     session.view.count_from(time.monotonic())
     with session.phase(Phase.INJECT):
         for lease in session.plan.leases:
-            effects |= _inject(session, lease)
+            effects = _inject(session, lease) | effects  # of several faults on a host, the first one's effect counts
     return effects
 
 

@@ -33,11 +33,12 @@ def repeat_drill(
     span_s: float,
     progress: Progress,
     stop: Callable[[], str | None],
+    closed: Callable[[], str | None] = lambda: None,
 ) -> tuple[Summary, Path]:
     """Carry out `plan` `times` times. An inconclusive run is counted and the next one follows.
 
-    It ends early when it is told to stop, and when a run could not revert its faults. The summary is written after
-    every run, so that what there is counts however it ends.
+    It ends early when it is told to stop, when a run could not revert its faults, and when no further one may begin.
+    The summary is written after every run, so that what there is counts however it ends.
 
     Args:
         plan: What was decided; every run gets its own leases.
@@ -49,6 +50,7 @@ def repeat_drill(
         span_s: The longest that a fault waits once steady state holds.
         progress: Told what happens.
         stop: Why to stop, once there is a reason; asked all the time.
+        closed: Why no further run may begin; asked between them.
 
     Raises:
         UsageError: Another run is under way or has left a fault, or the folder cannot be written.
@@ -78,16 +80,18 @@ def repeat_drill(
             done = carry_out(mine, project, inventory, folder / mine.run_id, progress=progress, stop=stop, delay=delay)
             rows.append(row(done.result))
             progress.note(f"run {delay.number} of {times} {done.result.verdict}: {rows[-1].why}")
-            if stopped := _why_stop(delay, times, done.reverted, stop):
+            if stopped := _why_stop(delay, times, done.reverted, stop, closed):
                 return written(stopped), folder
             written(None if delay.number == times else "it is still under way, or its runner died")
     return written(None), folder
 
 
-def _why_stop(delay: Delay, times: int, reverted: bool, stop: Callable[[], str | None]) -> str | None:
+def _why_stop(
+    delay: Delay, times: int, reverted: bool, stop: Callable[[], str | None], closed: Callable[[], str | None]
+) -> str | None:
     if delay.number == times:
         return None
-    return stop() or (None if reverted else LEFT_BROKEN)
+    return stop() or (closed() if reverted else LEFT_BROKEN)
 
 
 def _new_id(plan: Plan, before: list[RunRow]) -> str:

@@ -67,6 +67,10 @@ class BlastRadius:
     max_hosts: int = Field(default=1, ge=1)
     keep_serving: int = Field(default=1, ge=0)
     """Hosts of the fault's target group that no fault of this drill may touch."""
+    max_percent: Annotated[float, Field(gt=0, le=100)] | None = None
+    """Of the hosts of each group that is broken, in percent."""
+    faults_per_host: int = Field(default=1, ge=1)
+    """How many faults may meet on one host."""
 
 
 @data

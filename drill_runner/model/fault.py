@@ -22,12 +22,18 @@ class Fidelity(StrEnum):
     """Only the signal is raised."""
 
 
+FIDELITIES = tuple(Fidelity)
+"""The best first."""
+
+
 @data
 class StandsFor:
     """Classes of one published incident study that a fault rehearses."""
 
     study: Name
     classes: tuple[Name, ...] = Field(min_length=1)
+    fidelity: Fidelity | None = None
+    """For these classes; no better than the fault's own, which holds where none is given."""
 
 
 @data

@@ -1,6 +1,8 @@
 """Where a drill takes place: what the Ansible inventory says, as far as a drill needs it."""
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import Field, PlainSerializer
 
 from drill_runner.model.base import data
 
@@ -27,9 +29,11 @@ class Host:
     """One inventory host."""
 
     name: str
-    groups: frozenset[str] = frozenset()
+    groups: Annotated[frozenset[str], PlainSerializer(sorted, return_type=list[str])] = frozenset()
     drill_allowed: bool = False
     """Nothing is ever injected into a host that does not say so itself."""
+    drill_windows: tuple[str, ...] = ()
+    """When it may be broken, as `model.window` reads it; none: always."""
 
 
 @data
@@ -39,6 +43,8 @@ class Inventory:
     source: str
     hosts: tuple[Host, ...]
     endpoint: Endpoint
+    drill_approvers: str | None = None
+    """OpenSSH's file of allowed signers: who may approve drills. None: nobody has to."""
 
     def host(self, name: str) -> Host:
         """The host called `name`; KeyError if there is none."""

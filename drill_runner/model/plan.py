@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from drill_runner.model.approval import SignedApproval
 from drill_runner.model.base import RUN_VERSION, Name, PositiveSeconds, data
 from drill_runner.model.drill import Drill, Objectives, ProbePlan
 from drill_runner.model.fault import Fault, Scalar
@@ -47,6 +48,19 @@ class Step:
     at_most_s: PositiveSeconds | None = None
 
 
+BACKUP_CHECK = "backup_fresh"
+"""The check that must pass before a destructive fault may be injected."""
+
+
+@data
+class GuardRail:
+    """Something that keeps a drill from doing too much, and what it said of this one."""
+
+    name: str
+    """The key of the drill or of the inventory, or the check."""
+    says: str
+
+
 @data
 class Plan:
     """A drill bound to an inventory: immutable, printable, and all that `evaluate` needs to know of intentions."""
@@ -58,6 +72,9 @@ class Plan:
     inventory: Inventory
     leases: tuple[Lease, ...] = Field(min_length=1)
     steps: tuple[Step, ...] = Field(min_length=1)
+    guard_rails: tuple[GuardRail, ...] = ()
+    approval: SignedApproval | None = None
+    """None: nobody had to approve it, or nobody did yet."""
 
     @property
     def targets(self) -> tuple[str, ...]:

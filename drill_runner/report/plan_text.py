@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from drill_runner.model.drill import ProbePlan
 from drill_runner.model.plan import Plan, Step
+from drill_runner.plan import longest_s
 
 WIDTH = 80
 INDENT = "     "
@@ -12,20 +13,21 @@ INDENT = "     "
 
 def plan_text(plan: Plan) -> str:
     """What a run of `plan` would do, step by step, and what it promises."""
-    return "\n".join([*_head(plan), "", *_steps(plan), "", *_promises(plan)]) + "\n"
+    return "\n".join([*_head(plan), "", *_steps(plan), "", *_rails(plan), *_promises(plan)]) + "\n"
 
 
 def _head(plan: Plan) -> Iterator[str]:
-    drill, radius = plan.drill, plan.drill.blast_radius
+    drill = plan.drill
     yield from _wrapped(f"{drill.name}: {drill.summary}", "")
     yield ""
     yield from _field("Inventory", plan.inventory.source)
     yield from _field("Service", f"{plan.inventory.endpoint.model} at {plan.inventory.endpoint.url}")
     yield from _field("Will break", ", ".join(plan.targets))
-    yield from _field(
-        "Agreed on", f"no more than {radius.max_hosts} broken, no fewer than {radius.keep_serving} left alone"
-    )
     yield from _field("Watched by", _watched_by(drill.probe))
+    yield from _field("Takes", f"{longest_s(plan):.0f} s at most")
+    if plan.approval:
+        told = plan.approval.approval
+        yield from _field("Approved", f"by {told.approver}, for {told.requester}, until {told.expires_utc:%F %R} UTC")
 
 
 def _watched_by(probe: ProbePlan) -> str:
@@ -52,6 +54,14 @@ def _details(step: Step) -> Iterator[tuple[str, str]]:
         yield "checks", ", ".join(step.checks)
     if step.at_most_s is not None:
         yield "at most", f"{step.at_most_s:g} s"
+
+
+def _rails(plan: Plan) -> Iterator[str]:
+    if plan.guard_rails:
+        yield "Guard rails:"
+        for rail in plan.guard_rails:
+            yield from _wrapped(f"{rail.name}: {rail.says}.", "  ", INDENT)
+        yield ""
 
 
 def _promises(plan: Plan) -> Iterator[str]:

@@ -14,7 +14,7 @@ LAYERS = (
     {"__init__", "model", "errors"},
     {"catalog"},
     {"plan"},
-    {"execute", "observe", "postconditions", "pytest_plugin", "journal", "deployed"},
+    {"execute", "observe", "postconditions", "pytest_plugin", "journal", "deployed", "audit", "who", "approval"},
     {"evaluate"},
     {"history"},
     {"report"},

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from drill_runner.catalog import Project, load_drill, load_drills, load_faults
+from drill_runner.catalog import Project, coverage, load_drill, load_drills, load_faults, load_studies
 from drill_runner.catalog.yaml_file import Plain, read_yaml
+from drill_runner.model.study import Study
 
 PROJECT = Project(root=Path(__file__).resolve().parents[2])
 ROLES = sorted(path.name for path in PROJECT.roles.iterdir() if (path / "tasks").is_dir())
@@ -56,6 +57,22 @@ def test_a_drill_names_what_exists(drill: str) -> None:
 def test_every_fault_has_a_drill() -> None:
     used = {use.fault for drill in load_drills(PROJECT, load_faults(PROJECT)).values() for use in drill.faults}
     assert used == set(load_faults(PROJECT))
+
+
+@pytest.mark.parametrize("study", load_studies().values(), ids=lambda study: study.id)
+def test_every_class_of_incidents_is_covered_or_told_not_to_be(study: Study) -> None:
+    found = coverage(study, load_faults(PROJECT).values())
+    told = [*(each.name for each in found.rehearsed), *(each.name for each in found.missing)]
+    assert sorted(told) == sorted(study.classes)
+    rest = found.without_class.share if found.without_class else 0
+    assert found.share + sum(gap.share for gap in found.missing) + rest == pytest.approx(1)
+
+
+def test_no_fault_claims_what_happens_on_gpus() -> None:
+    """Nor between them: the hosts that faults are tried on have none."""
+    claims = (each for fault in load_faults(PROJECT).values() for each in fault.manifest.stands_for)
+    names = {name for each in claims for name in each.classes}
+    assert {name for name in names if re.search("gpu|nccl|infiniband|silent", name)} == set()
 
 
 @pytest.mark.parametrize("fault", FAULTS)

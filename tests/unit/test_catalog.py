@@ -87,6 +87,36 @@ class TestFaults:
                 "roles/fault_flip/meta/fault.yml:3: requires[0]: must be 'systemd' or 'host_power', not 'warp_drive'",
             ),
             (
+                "roles/fault_flip/meta/fault.yml",
+                "fidelity: real",
+                "fidelity: real\nstands_for: [{study: crusoe, classes: [other_host]}]",
+                (
+                    "roles/fault_flip/meta/fault.yml:3: stands_for[0].study: unknown study crusoe; expected one of "
+                    "crusoe_h200, google_sre_triggers, llama3_405b, llm_inference_incidents "
+                    "(did you mean crusoe_h200?) of incident-studies.yml"
+                ),
+            ),
+            (
+                "roles/fault_flip/meta/fault.yml",
+                "fidelity: real",
+                "fidelity: real\nstands_for: [{study: crusoe_h200, classes: [other_host, other_hosts]}]",
+                (
+                    "roles/fault_flip/meta/fault.yml:3: stands_for[0].classes[1]: crusoe_h200 has no class "
+                    "other_hosts; expected one of gpu_recoverable, host_replacement, infiniband_hardware, "
+                    "infiniband_other, infiniband_recoverable, other_host (did you mean other_host?) "
+                    "of incident-studies.yml"
+                ),
+            ),
+            (
+                "roles/fault_stop/meta/fault.yml",
+                "fidelity: faithful",
+                "fidelity: faithful\nstands_for: [{study: crusoe_h200, classes: [other_host], fidelity: real}]",
+                (
+                    "roles/fault_stop/meta/fault.yml:3: stands_for[0].fidelity: real is more than the fault itself "
+                    "is; expected faithful or less"
+                ),
+            ),
+            (
                 "roles/fault_stop/meta/argument_specs.yml",
                 "inject:",
                 "main:",
@@ -126,6 +156,18 @@ class TestDrill:
         assert drill.faults[0].params == {"bytes": 1, "mode": "random"}
         assert drill.recovery.playbook == "recover_host"
         assert drill.postconditions == ("endpoint", "flipped")
+
+    def test_a_destructive_fault_needs_a_check_of_the_backups(self, project: Project) -> None:
+        write(
+            project.roles / "fault_flip/meta/fault.yml",
+            (project.roles / "fault_flip/meta/fault.yml").read_text() + "destructive: true\n",
+        )
+        assert drill_error(project) == (
+            "drills/bitrot.yml:6: steady_state: flip takes bytes away, and nothing can say that there is a backup; "
+            "expected tests/postconditions/test_backup_fresh.py"
+        )
+        write(project.checks / "test_backup_fresh.py", "")
+        assert load_drill(project, "bitrot", load_faults(project)).steady_state == ("endpoint",)
 
     def test_a_path_anywhere_will_do(self, project: Project, tmp_path: Path) -> None:
         path = write(tmp_path / "elsewhere/mine.yml", (project.drills / "bitrot.yml").read_text())

@@ -47,9 +47,60 @@ def test_without_drill_allowed_nothing_is_allowed(project: Project) -> None:
     assert not any(host.drill_allowed for host in load_inventory(project, project.lab_inventory).hosts)
 
 
+def test_windows_are_each_hosts_own(project: Project) -> None:
+    replace(project, HOSTS, "two: {", 'two: {drill_windows: ["Sat 09:00-12:00 UTC"], ')
+    inventory = load_inventory(project, project.lab_inventory)
+    assert inventory.host("two").drill_windows == ("Sat 09:00-12:00 UTC",)
+    assert inventory.host("one").drill_windows == ()
+
+
+def test_approvers_are_asked_for_all_hosts_if_for_one(project: Project) -> None:
+    assert load_inventory(project, project.lab_inventory).drill_approvers is None
+    replace(project, HOSTS, "two: {", "two: {drill_approvers: /etc/approvers, ")
+    assert load_inventory(project, project.lab_inventory).drill_approvers == "/etc/approvers"
+    replace(project, HOSTS, "one: {", "one: {drill_approvers: /tmp/approvers, ")
+    assert refusal(project) in {
+        f"inventories/lab: drill_approvers: {pair} disagree; expected one for all hosts"
+        for pair in ("one and two", "two and one")
+    }
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
+        (
+            "two: {",
+            "two: {drill_windows: [Mon-Fri 09:00-16:30], ",
+            (
+                "inventories/lab: drill_windows[0] of two: must be days, hours and a time zone, as in "
+                '"Mon-Fri 09:00-16:30 Europe/Berlin", '
+                "not 'Mon-Fri 09:00-16:30'"
+            ),
+        ),
+        (
+            "two: {",
+            "two: {drill_windows: [], ",
+            (
+                'inventories/lab: drill_windows of two: must be a list, as in ["Mon-Fri 09:00-16:30 Europe/Berlin"], '
+                "not []; leave it out to allow drills at any time"
+            ),
+        ),
+        (
+            "two: {",
+            "two: {drill_windows: always, ",
+            (
+                'inventories/lab: drill_windows of two: must be a list, as in ["Mon-Fri 09:00-16:30 Europe/Berlin"], '
+                "not 'always'; leave it out to allow drills at any time"
+            ),
+        ),
+        (
+            "two: {",
+            'two: {drill_approvers: "{{ inventory_dir }}/approvers", ',
+            (
+                "inventories/lab: drill_approvers: must be the path of a file of OpenSSH's allowed signers, without "
+                "templates, not '{{ inventory_dir }}/approvers'"
+            ),
+        ),
         (
             "drill_allowed: true",
             'drill_allowed: "true"',

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -150,7 +151,60 @@ class TestBadInput:
 
     def test_an_unknown_command_and_an_unknown_list(self) -> None:
         assert "No such command 'plann'" in refused("plann")
-        assert "'fault' is not one of 'faults', 'drills', 'runs'" in refused("list", "fault")
+        assert "'fault' is not one of 'faults', 'drills', 'runs', 'audit'" in refused("list", "fault")
+
+
+class TestRun:
+    def test_outside_of_the_windows_nothing_is_begun(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+        replace(project, "inventories/lab/hosts.yml", "one: {", 'one: {drill_windows: ["Mon 00:00-00:01 UTC"], ')
+        monkeypatch.setattr("drill_runner.cli.run.run_drill", None)
+        message = refused("run", "bitrot")
+        assert message.startswith(f"Error: {project.lab_inventory}: drill_windows of one: ")
+        assert message.endswith("no opening of the next 15 days is long enough\n")
+        assert not project.runs.exists()
+
+
+class TestDryRun:
+    @pytest.fixture(autouse=True)
+    def untouched(self, project: Project, state_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        """Nothing is carried out, and nothing is written anywhere."""
+        for name in ("run_drill", "repeat_drill", "audited"):
+            monkeypatch.setattr(f"drill_runner.cli.run.{name}", None)
+        before = sorted(project.root.rglob("*"))
+        yield
+        assert sorted(project.root.rglob("*")) == before
+        assert list(state_home.iterdir()) == []
+
+    def test_for_people(self) -> None:
+        done = run("run", "bitrot", "--dry-run")
+        assert done.exit_code == 0
+        assert done.stdout == run("plan", "bitrot").stdout
+        for part in ("Will break: one", "Takes: ", "at most: ", "Guard rails:", "drill_windows: one: at any time."):
+            assert part in done.stdout
+        assert done.stderr.startswith("Dry run: nothing refuses this now. No host was asked: ")
+
+    def test_for_programs(self) -> None:
+        plan = TypeAdapter(Plan).validate_json(run("run", "bitrot", "--dry-run", "--json").stdout, strict=True)
+        assert plan.targets == ("one",)
+        assert plan.guard_rails
+
+    def test_many_times(self) -> None:
+        done = run("run", "bitrot", "--dry-run", "--repeat", "3", "--random-delay-s", "4")
+        assert "It would be done 3 times, each fault after a wait of 4 s at most." in done.stderr
+
+    def test_what_would_be_refused_is_refused_and_shown_all_the_same(self, project: Project) -> None:
+        replace(project, "inventories/lab/hosts.yml", "one: {", 'one: {drill_windows: ["Mon 00:00-00:01 UTC"], ')
+        done = run("run", "bitrot", "--dry-run")
+        assert done.exit_code == 2
+        assert "drill_windows: one: Mon 00:00-00:01 UTC." in done.stdout
+        assert "drill_windows of one: " in done.stderr
+
+    def test_an_approval_that_is_missing(self, project: Project) -> None:
+        replace(project, "inventories/lab/hosts.yml", "one: {", "one: {drill_approvers: approvers, ")
+        done = run("run", "bitrot", "--dry-run")
+        assert done.exit_code == 2
+        assert "drill_approvers: somebody of approvers must approve it" in done.stdout
+        assert "drill_approvers: somebody else must have approved this; expected --approve FILE" in done.stderr
 
 
 @pytest.mark.usefixtures("project")

@@ -25,6 +25,7 @@ FAULTS = {
         name="cut", manifest=Manifest(summary="Cuts the power.", fidelity=Fidelity.REAL, target_group="balancers")
     ),
 }
+FAULTS["wipe"] = replace(FAULTS["flip"], name="wipe", manifest=replace(FAULTS["flip"].manifest, destructive=True))
 SERVERS = ("one", "two", "three")
 INVENTORY = Inventory(
     source="inventories/lab",
@@ -45,6 +46,9 @@ DRILL = Drill(
 )
 
 
+WIPES = replace(DRILL, faults=(FaultUse(fault="wipe", targets="a"),))
+
+
 def plan(*targets: tuple[str, ...], drill: Drill = DRILL, inventory: Inventory = INVENTORY) -> Plan:
     """A plan of `drill` in which the patterns a, b, … name `targets`."""
     return make_plan(drill, FAULTS, inventory, dict(zip("abc", targets, strict=False)), RUN_ID)
@@ -54,6 +58,10 @@ def refusal(*targets: tuple[str, ...], drill: Drill = DRILL, inventory: Inventor
     with pytest.raises(UsageError) as raised:
         plan(*targets, drill=drill, inventory=inventory)
     return str(raised.value)
+
+
+def said(made: Plan, rail: str) -> str:
+    return next(each.says for each in made.guard_rails if each.name == rail)
 
 
 def two_faults(second: str = "flip", **radius: int) -> Drill:
@@ -84,13 +92,13 @@ def test_a_lease_outlasts_what_is_judged_before_it_ends() -> None:
 def test_steps() -> None:
     made = plan(("one",), drill=replace(DRILL, recovery=Recovery(playbook="recover_host", within_s=70)))
     assert [(step.phase, step.playbook, step.hosts, step.checks, step.at_most_s) for step in made.steps] == [
-        (Phase.STEADY_STATE, None, (), ("endpoint",), None),
+        (Phase.STEADY_STATE, None, (), ("endpoint",), 365),
         (Phase.INJECT, "fault_inject", ("one",), (), 90),
         (Phase.OBSERVE, None, ("one",), (), None),
         (Phase.RECOVER, "recover_host", ("one",), (), 70),
-        (Phase.POSTCONDITIONS, None, (), ("endpoint", "whole"), None),
-        (Phase.EVIDENCE, "evidence", ("one",), (), None),
-        (Phase.REVERT, "fault_revert", ("one",), (), None),
+        (Phase.POSTCONDITIONS, None, (), ("endpoint", "whole"), 300),
+        (Phase.EVIDENCE, "evidence", ("one",), (), 45),
+        (Phase.REVERT, "fault_revert", ("one",), (), 120),
     ]
 
 
@@ -144,10 +152,71 @@ def test_every_group_that_is_broken_must_keep_serving() -> None:
     )
 
 
-def test_a_host_twice() -> None:
-    assert refusal(("one",), ("two", "one"), drill=two_faults(max_hosts=4)) == (
-        "drills/test.yml: faults[1].targets: one is a target of faults[0] already; expected each host once"
-    )
+class TestFaultsPerHost:
+    def test_one_unless_the_drill_says_so(self) -> None:
+        assert refusal(("one",), ("two", "one"), drill=two_faults(max_hosts=4)) == (
+            "drills/test.yml: blast_radius.faults_per_host: faults[0] and faults[1] would meet on one; "
+            "expected at most 1 on a host"
+        )
+
+    def test_as_many_as_it_says(self) -> None:
+        made = plan(("one",), ("two", "one"), drill=two_faults(max_hosts=2, faults_per_host=2))
+        assert [lease.targets for lease in made.leases] == [("one",), ("two", "one")]
+        assert made.targets == ("one", "two")
+        assert "2 on a host, at most 2" in said(made, "blast_radius.faults_per_host")
+
+    def test_a_host_counts_once_in_the_blast_radius(self) -> None:
+        assert plan(("one",), ("one",), drill=two_faults(max_hosts=1, faults_per_host=2)).targets == ("one",)
+
+    def test_no_more_than_it_says(self) -> None:
+        uses = tuple(FaultUse(fault="flip", targets=name, time_limit_s=60) for name in "abc")
+        drill = replace(DRILL, faults=uses, blast_radius=BlastRadius(faults_per_host=2))
+        assert refusal(("one",), ("one",), ("one",), drill=drill) == (
+            "drills/test.yml: blast_radius.faults_per_host: faults[0] and faults[1] and faults[2] would meet on one; "
+            "expected at most 2 on a host"
+        )
+
+
+class TestMaxPercent:
+    """`servers` has four hosts."""
+
+    def test_refuses_more(self) -> None:
+        assert refusal(SERVERS[:2], drill=replace(DRILL, blast_radius=BlastRadius(max_hosts=4, max_percent=49))) == (
+            "drills/test.yml: blast_radius.max_percent: 2 of 4 hosts of servers (50 %) would be broken; "
+            "expected at most 49 %"
+        )
+
+    def test_allows_as_much(self) -> None:
+        made = plan(SERVERS[:2], drill=replace(DRILL, blast_radius=BlastRadius(max_hosts=4, max_percent=50)))
+        assert said(made, "blast_radius.max_percent") == "2 of 4 hosts of servers (50 %) would be broken, at most 50 %"
+
+    def test_of_every_group_that_is_broken(self) -> None:
+        assert "1 of 1 hosts of balancers (100 %)" in refusal(
+            ("one",), ("lb",), drill=two_faults("cut", max_hosts=2, keep_serving=0, max_percent=99)
+        )
+
+    def test_not_judged_unless_named(self) -> None:
+        assert "blast_radius.max_percent" not in {rail.name for rail in plan(("one",)).guard_rails}
+
+
+class TestDestructive:
+    def test_the_backups_are_checked_though_the_drill_does_not_say_so(self) -> None:
+        made = plan(("one",), drill=WIPES)
+        assert made.drill.steady_state == ("endpoint", "backup_fresh")
+        assert made.steps[0].checks == ("endpoint", "backup_fresh")
+        assert said(made, "backup_fresh") == (
+            "wipe takes bytes away, so the steady state includes fresh and verified backups; "
+            "added, since the drill does not name it"
+        )
+
+    def test_no_word_of_adding_what_the_drill_names(self) -> None:
+        made = plan(("one",), drill=replace(WIPES, steady_state=("backup_fresh", "endpoint")))
+        assert made.steps[0].checks == ("backup_fresh", "endpoint")
+        assert "added" not in said(made, "backup_fresh")
+
+    def test_nothing_is_added_for_other_faults(self) -> None:
+        assert plan(("one",)).drill == DRILL
+        assert "backup_fresh" not in {rail.name for rail in plan(("one",)).guard_rails}
 
 
 @pytest.mark.parametrize(
@@ -210,14 +279,15 @@ test: A test.
 Inventory:  inventories/lab
 Service:    tiny at http://127.0.0.1:8000
 Will break: one
-Agreed on:  no more than 1 broken, no fewer than 1 left alone
 Watched by: 20 requests/s, given up after 5 s each; a stream of 32 tokens every
             2 s, given up after 10 s
+Takes:      1120 s at most
 
  1.  steady state
      Check the steady state, and that clients get good answers for 5 s without a
      break. Otherwise nothing is broken.
      checks: endpoint
+     at most: 365 s
  2.  inject
      flip (bytes 7): Flips bits. It must show its effect within 10 s, and is
      undone by itself when its time limit passes.
@@ -236,16 +306,28 @@ Watched by: 20 requests/s, given up after 5 s each; a stream of 32 tokens every
  5.  postconditions
      Check that the service is whole.
      checks: endpoint, whole
+     at most: 300 s
  6.  evidence
      Ask targets and load balancers what their own records say about when what
      happened. Read-only.
      hosts: one
      playbook: evidence
+     at most: 45 s
  7.  revert
      Remove what is left of flip. Happens on every way out, also when the run is
      stopped.
      hosts: one
      playbook: fault_revert
+     at most: 120 s
+
+Guard rails:
+  drill_allowed: one: the inventory allows it.
+  faults[0].time_limit_s: the targets undo flip by themselves after 90 s.
+  blast_radius.faults_per_host: 1 on a host, at most 1.
+  blast_radius.max_hosts: 1 would be broken, at most 1.
+  blast_radius.keep_serving: 3 of servers would be left untouched, at least 1.
+  drill_windows: one: at any time.
+  drill_approvers: nobody else has to approve it.
 
 Passes if the checks hold and:
   service restored within 2 s

@@ -401,7 +401,9 @@ class TestRepeat:
         monkeypatch.setattr(repeat, "refuse_other_leases", lambda *_: None)
         return ran
 
-    def go(self, project: Project, times: int, why_stop: str | None = None) -> tuple[Summary, Path]:
+    def go(
+        self, project: Project, times: int, why_stop: str | None = None, closed: str | None = None
+    ) -> tuple[Summary, Path]:
         plan = replace(runs.plan(), run_id="20260101T000000Z-server_crash")
         return repeat.repeat_drill(
             plan,
@@ -413,6 +415,7 @@ class TestRepeat:
             span_s=4,
             progress=Quiet(),
             stop=lambda: why_stop,
+            closed=lambda: closed,
         )
 
     def test_runs_are_of_one_folder_each_with_its_own_leases_and_moment(
@@ -437,6 +440,13 @@ class TestRepeat:
         self.simulated(monkeypatch)
         summary, _ = self.go(project, 4, "interrupted by SIGINT")
         assert (len(summary.runs), summary.stopped) == (1, "interrupted by SIGINT")
+
+    def test_no_run_begins_in_time_that_is_not_allowed(self, project: Project, monkeypatch: pytest.MonkeyPatch):
+        self.simulated(monkeypatch)
+        assert self.go(project, 1, closed="closed now")[0].stopped is None
+        self.simulated(monkeypatch)
+        summary, _ = self.go(project, 3, closed="closed now")
+        assert (len(summary.runs), summary.stopped) == (1, "closed now")
 
     def test_other_commands_take_its_folder(self, project: Project, monkeypatch: pytest.MonkeyPatch):
         self.simulated(monkeypatch)
