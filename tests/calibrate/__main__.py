@@ -2,18 +2,17 @@
 
 import argparse
 import asyncio
-import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 
-from drill_runner.observe.__main__ import PRIORITY
+from drill_runner.observe.priority import go_first, never_pause
 from tests.calibrate.rehearse import rehearse
 from tests.calibrate.score import score, show
 from tests.calibrate.script import draw
@@ -37,8 +36,8 @@ def main() -> int:
         folder = arguments.keep or Path(made)
         folder.mkdir(parents=True, exist_ok=True)
         # The server is to break and to answer when the script says: its own delays are not what is measured.
-        with suppress(PermissionError):
-            os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
+        go_first()
+        never_pause()
         began = time.monotonic()
         rehearsal = asyncio.run(rehearse(list(draw(arguments.outages, arguments.seed)), folder))
     console.print(f"{arguments.outages} outages in {time.monotonic() - began:.0f} s, seed {arguments.seed}")
