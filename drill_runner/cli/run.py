@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from drill_runner.cli.options import drill_argument, examples, inventory_option, json_option
+from drill_runner.cli.options import drill_argument, examples, inventory_option, json_as
 from drill_runner.cli.planning import inventory_of, plan_for, project_of
 from drill_runner.cli.progress import shown
 from drill_runner.cli.settings import ExitCode, Settings
@@ -50,7 +50,7 @@ SEEDS = 2**32
     type=click.FloatRange(min=0),
     help=f"With --repeat: the longest wait before a fault; more than the longest period. [default: {DELAY_S:g}]",
 )
-@json_option
+@json_as("result", "summary")
 @click.pass_obj
 def command(
     settings: Settings,

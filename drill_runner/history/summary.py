@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from drill_runner.errors import UsageError
 from drill_runner.evaluate.objectives import AT_LEAST
-from drill_runner.evaluate.output import rounded
+from drill_runner.evaluate.output import schema, written
 from drill_runner.history import bootstrap
 from drill_runner.history.rows import actual
 from drill_runner.model.base import Interval
@@ -91,14 +91,12 @@ def _worst(values: Sequence[Interval | None], *, at_least: bool) -> Interval | N
 
 def summary_json(summary: Summary) -> str:
     """`summary` as JSON text, like a result's."""
-    return json.dumps(rounded(_SUMMARY.dump_python(summary, mode="json")), indent=2, sort_keys=True) + "\n"
+    return written(_SUMMARY, summary)
 
 
 def summary_schema() -> str:
     """The JSON Schema of `summary.json`, as JSON text."""
-    schema = _SUMMARY.json_schema(mode="serialization")
-    draft = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-    return json.dumps(draft, indent=2, sort_keys=True) + "\n"
+    return schema(_SUMMARY)
 
 
 def read_summary(path: Path) -> Summary:

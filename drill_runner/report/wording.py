@@ -141,9 +141,10 @@ def verdict_counts(runs: Iterable[RunRow]) -> str:
 
 
 def differs(span: Interval, unit: Unit) -> str:
-    """A difference with its sign: `-0.20 to +0.31 s`."""
+    """A difference with its sign: `-0.20 to +0.31 s`; one number when both ends read the same."""
     lower, upper = (_digits(end, unit, like=max(abs(span.lower), abs(span.upper))) for end in (span.lower, span.upper))
-    return f"{_signed(lower)} to {_signed(upper)} {_suffix(unit)}".rstrip()
+    both = _signed(lower) if lower == upper else f"{_signed(lower)} to {_signed(upper)}"
+    return f"{both} {_suffix(unit)}".rstrip()
 
 
 def _signed(digits: str) -> str:

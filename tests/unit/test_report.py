@@ -11,7 +11,7 @@ import pytest
 from junitparser import Error, Failure, JUnitXml
 from pydantic import TypeAdapter
 
-from drill_runner.evaluate import result_schema, to_json
+from drill_runner.evaluate import to_json
 from drill_runner.model.base import Interval
 from drill_runner.model.result import ObjectiveResult, Reason, Verdict
 from drill_runner.model.sample import Outcome
@@ -39,15 +39,20 @@ def render(told: Story) -> str:
 # --- schema ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_committed_schema_is_what_the_classes_say() -> None:
-    assert schema.PATH.read_text() == result_schema(), "run: python -m drill_runner.report.schema"
+@pytest.mark.parametrize("name", schema.SCHEMAS)
+def test_the_committed_schemas_are_what_the_classes_say(name: str) -> None:
+    assert schema.path(name).read_text() == schema.SCHEMAS[name](), "run: python -m drill_runner.report.schema"
+    jsonschema.Draft202012Validator.check_schema(json.loads(schema.path(name).read_text()))
+
+
+def test_every_committed_schema_is_made_from_classes() -> None:
+    there = {path.name for path in Path(schema.__file__).parent.glob("*.schema.json")}
+    assert there == {schema.path(name).name for name in schema.SCHEMAS}
 
 
 @each_story
 def test_results_keep_to_the_schema(name: StoryName) -> None:
-    document = json.loads(schema.PATH.read_text())
-    validator = jsonschema.Draft202012Validator(document)
-    validator.check_schema(document)
+    validator = jsonschema.Draft202012Validator(json.loads(schema.path("result").read_text()))
     result = json.loads(to_json(story(name).result))
     assert list(validator.iter_errors(result)) == []
     assert list(validator.iter_errors(result | {"verdict": "maybe"}))
