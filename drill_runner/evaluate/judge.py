@@ -17,7 +17,7 @@ from drill_runner.evaluate.verdict import is_sound, reasons, took_place
 from drill_runner.model.base import Interval
 from drill_runner.model.drill import ProbePlan
 from drill_runner.model.plan import Plan
-from drill_runner.model.record import CheckFinished, PhaseEnded, PhaseStarted, Record, RunStarted
+from drill_runner.model.record import CheckFinished, DelayDrawn, PhaseEnded, PhaseStarted, Record, RunStarted
 from drill_runner.model.result import CheckResult, Mark, PhaseSpan, Result
 
 
@@ -70,6 +70,7 @@ def evaluate(history: History) -> Result:
         stretches=stretches(found),
         checks=tuple(_check(record) for record in history.records if isinstance(record, CheckFinished)),
         faults=_faults(plan) if isinstance(plan, Plan) else {},
+        delay=next((record.delay for record in history.records if isinstance(record, DelayDrawn)), None),
         versions=dict(sorted(started.versions.items())) if started else {},
     )
 

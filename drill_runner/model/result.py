@@ -7,6 +7,7 @@ from pydantic import Field
 
 from drill_runner.model.base import Interval, data
 from drill_runner.model.plan import Phase
+from drill_runner.model.record import Delay
 from drill_runner.model.sample import Outcome
 
 RESULT_VERSION = 1
@@ -263,4 +264,6 @@ class Result:
     checks: tuple[CheckResult, ...]
     faults: dict[str, tuple[str, ...]]
     """Targets by fault."""
+    delay: Delay | None = None
+    """How long the fault waited once steady state held, where that was drawn (`run --repeat`)."""
     versions: dict[str, str]

@@ -66,6 +66,8 @@ def _verdict(result: Result) -> RenderableType:
             Text(reason.text),
         )
         lines.append(row)
+    if result.delay is not None:
+        lines.append(Text(f"The fault came {wording.moment(result.delay)}", style="dim"))
     return Panel(Group(*lines), border_style=style, title_align="left", title=Text(result.run_id), expand=False)
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from drill_runner.evaluate.objectives import AT_LEAST
 from drill_runner.model.base import Interval, data
+from drill_runner.model.record import Delay
 from drill_runner.model.result import (
     CheckResult,
     Disagreement,
@@ -249,6 +250,14 @@ def why(result: Result) -> str:
 def faults(result: Result) -> str:
     """`server_crash on gpu1, gpu2; host_loss on gpu3`."""
     return "; ".join(f"{name} on {listed(targets)}" for name, targets in result.faults.items())
+
+
+def moment(delay: Delay) -> str:
+    """`3.21 s after steady state, drawn from 0 to 10 s (draw 2 of seed 7)`."""
+    return (
+        f"{number(delay.seconds, 's')} after steady state, drawn from 0 to {delay.span_s:g} s "
+        f"(draw {delay.number} of seed {delay.seed})"
+    )
 
 
 def listed(names: Sequence[str], most: int = 4) -> str:

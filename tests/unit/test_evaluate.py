@@ -15,6 +15,8 @@ from drill_runner.model.drill import Detection, Objectives
 from drill_runner.model.plan import Phase
 from drill_runner.model.record import (
     CheckFinished,
+    Delay,
+    DelayDrawn,
     Detected,
     EffectMissing,
     EffectShown,
@@ -96,6 +98,13 @@ def test_a_recovery_playbook_starts_when_the_journal_says():
     started = PlaybookStarted(at=BEGIN + 3.5, phase=Phase.RECOVER, playbook="recover_host")
     result = evaluate(history(plan=plan(playbook="recover_host"), records=(*records()[:-1], started, records()[-1])))
     assert mark(result, "recovery_started").instant == Interval(lower=3.5, upper=3.5)
+
+
+def test_the_moment_that_was_drawn_is_part_of_the_result():
+    drawn = Delay(seconds=0.25, span_s=10, seed=7, number=3)
+    first, *rest = records()
+    told = evaluate(history(records=(first, DelayDrawn(at=BEGIN + 1.25, delay=drawn), *rest)))
+    assert (told.delay, evaluate(history()).delay) == (drawn, None)
 
 
 def test_a_replica_that_was_never_seen_to_leave_proves_its_return_by_its_own_answer():

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from drill_runner.evaluate import to_json
 from drill_runner.model.base import Interval
+from drill_runner.model.record import Delay
 from drill_runner.model.result import ObjectiveResult, Reason, Verdict
 from drill_runner.model.sample import Outcome
 from drill_runner.report import html, junit, markdown, schema, text, timeline, wording, write_all, write_atomically
@@ -195,6 +196,18 @@ def test_what_was_not_judged_says_so_in_every_format() -> None:
     assert markdown.render(result).count("not judged") == len(objectives)
     suite = next(one for one in JUnitXml.fromstring(junit.render(result)) if one.name.endswith(".objectives"))
     assert (suite.skipped, suite.errors, suite.failures) == (len(objectives), 0, 0)
+
+
+def test_the_moment_that_was_drawn_is_in_every_format() -> None:
+    told = story("calm")
+    result = replace(told.result, delay=Delay(seconds=3.2071, span_s=10, seed=7, number=2))
+    said = "3.21 s after steady state, drawn from 0 to 10 s (draw 2 of seed 7)"
+    assert f"<dd>{said}</dd>" in html.render(result, told.samples, told.plan)
+    assert f"The fault came {said}" in text.render(result, 120)
+    assert f"server\\_crash on gpu2 · {said} · started" in markdown.render(result)
+    assert 'name="fault_waited_s" value="3.207"' in junit.render(result)
+    assert json.loads(to_json(result))["delay"] == {"number": 2, "seconds": 3.2071, "seed": 7, "span_s": 10.0}
+    assert "drawn from" not in render(told) + text.render(told.result) + markdown.render(told.result)
 
 
 # --- JUnit, Markdown, text -------------------------------------------------------------------------------------------
