@@ -1,13 +1,14 @@
 """The run's diary: intents before, facts after, each on disk before the next thing happens."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from pydantic import TypeAdapter
 
-from drill_runner.model.record import Record
+from drill_runner.model.record import Record, RunEnded
 
 RECORD: TypeAdapter[Record] = TypeAdapter(Record)
 
@@ -17,6 +18,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         """Make the file; FileExistsError if a run has it already."""
+        self._records = 0
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
         folder = os.open(path.parent, os.O_RDONLY)
         try:
@@ -26,6 +28,9 @@ class Journal:
 
     def write(self, record: Record) -> None:
         """Append one record and wait for the disk; OSError (a full disk, for one) if it cannot be kept."""
+        self._records += 1  # also of one that the disk then does not take: it is missing, and the last one tells
+        if isinstance(record, RunEnded):
+            record = replace(record, records=self._records)
         line = RECORD.dump_json(record) + b"\n"
         while line:
             line = line[os.write(self._file, line) :]
