@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from drill_runner.evaluate import to_json
 from drill_runner.model.base import Interval
+from drill_runner.model.plan import Watch
 from drill_runner.model.record import Delay
 from drill_runner.model.result import ObjectiveResult, Reason, Verdict
 from drill_runner.model.sample import Outcome
@@ -176,6 +177,19 @@ def test_the_page_tells_of_streams_requests_in_flight_and_wrong_answers() -> Non
     assert (found.replica, found.wrong > 20) == ("gpu2", True)
     assert f'<td class="n">{found.wrong} of {found.of}</td>' in page
     assert "Service level of streams" not in page_without_scripts(html.render(replace(result, windows=()), (), None))
+
+
+def test_a_watch_tells_of_its_streams_too() -> None:
+    told = story("calm")
+    watch = Watch(kind="watch", run_id="20261124T101500Z-watch", endpoint=told.plan.endpoint)
+    page = page_without_scripts(html.render(replace(told.result, checks=(), faults={}), told.samples, watch))
+    assert "Service level of streams" in page
+    assert 'id="checks"' not in page
+
+
+def test_when_no_effect_was_shown_nothing_is_said_to_come_after_it() -> None:
+    assert "After the effect" not in page_without_scripts(render(story("no_effect")))
+    assert "After the effect" in page_without_scripts(render(story("outage")))
 
 
 def test_a_long_message_of_a_check_folds_away() -> None:
