@@ -13,13 +13,19 @@ def go_first() -> None:
     """Ask the kernel to wake this process before other work, as far as it may be asked; it works without, too.
 
     The observer needs a few hundredths of a core, but at its own time. Real-time needs root or CAP_SYS_NICE, and the
-    kernel keeps a twentieth of every second for others even from a program that never sleeps.
+    kernel keeps a twentieth of every second for others even from a program that never sleeps. What this process starts
+    is ordinary again.
     """
     try:
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(REAL_TIME))
+        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(REAL_TIME))
     except (OSError, AttributeError):  # not permitted, or a system without it
         with contextlib.suppress(PermissionError):
             os.setpriority(os.PRIO_PROCESS, 0, NICE)
+
+
+def is_real_time() -> bool:
+    """Whether the kernel let it."""
+    return hasattr(os, "sched_getscheduler") and bool(os.sched_getscheduler(0) & os.SCHED_RR)
 
 
 def never_pause() -> None:
