@@ -100,6 +100,12 @@ def test_a_recovery_playbook_starts_when_the_journal_says():
     assert mark(result, "recovery_started").instant == Interval(lower=3.5, upper=3.5)
 
 
+def test_the_effect_says_how_long_it_took():
+    asked = PlaybookStarted(at=BEGIN + 1.5, phase=Phase.INJECT, playbook="fault_inject", hosts=("gpu2",))
+    effect = mark(evaluate(history(records=(*records()[:-1], asked, records()[-1]))), "effect")
+    assert effect.evidence == "gpu2: process 7 is gone; 0.50 to 0.56 s after its injection began"
+
+
 def test_the_moment_that_was_drawn_is_part_of_the_result():
     drawn = Delay(seconds=0.25, span_s=10, seed=7, number=3)
     first, *rest = records()
