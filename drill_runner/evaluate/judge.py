@@ -6,6 +6,7 @@ from drill_runner.evaluate.answers import disagreement
 from drill_runner.evaluate.findings import Findings
 from drill_runner.evaluate.history import History
 from drill_runner.evaluate.in_flight import in_flight
+from drill_runner.evaluate.losses import losses
 from drill_runner.evaluate.marks import effect_of, instant, marks
 from drill_runner.evaluate.measures import measured
 from drill_runner.evaluate.objectives import objectives
@@ -65,6 +66,7 @@ def evaluate(history: History) -> Result:
         ),
         disagreement=tuple(disagreement([*probes, *streams], begin)),
         in_flight=in_flight([*probes, *streams], effect_of(history)),
+        losses=losses(probes, streams, begin),
         phases=_phases(history.records, begin),
         marks=found,
         stretches=stretches(found),

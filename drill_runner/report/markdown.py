@@ -37,10 +37,7 @@ def render(result: Result) -> str:
             streams = whole.streams
             bad = wording.outcomes(streams.by_outcome, bad_only=True)
             lines.append(f"Streams: {streams.good} of {streams.scheduled} good; not good: {bad}.")
-    if result.in_flight is not None and result.in_flight.requests:
-        fates = ", ".join(f"{count} {fate}" for fate, count, _ in wording.fates(result.in_flight))
-        lines.append(f"In flight when the fault took hold: {fates}; {wording.retried(result.in_flight)}.")
-    lines += _waterfall(result)
+    lines += [*_lost(result), *_waterfall(result)]
     for found in result.disagreement:
         who, share, start, end = wording.disagreed(found)
         lines.append(f"Wrong answers: {_text(who)}, {share}, from {start} until {end} after the start.")
@@ -59,6 +56,14 @@ def _facts(result: Result) -> Iterator[str]:
         yield wording.moment(result.delay)
     yield f"started {result.started_utc[:19]}Z"
     yield f"run {_code(result.run_id)}"
+
+
+def _lost(result: Result) -> Iterator[str]:
+    if result.losses is not None:
+        yield f"Clients: {wording.lost(result.losses)}."
+    if result.in_flight is not None and result.in_flight.requests:
+        fates = ", ".join(f"{count} {fate}" for fate, count, _ in wording.fates(result.in_flight))
+        yield f"In flight when the fault took hold: {fates}; {wording.retried(result.in_flight)}."
 
 
 def _waterfall(result: Result) -> list[str]:

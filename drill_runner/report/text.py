@@ -28,6 +28,7 @@ def show(result: Result, console: Console, report: Path | None = None) -> None:
         ("What happened when", _marks(result)),
         ("Where the time went", _waterfall(result)),
         ("Outages a client saw", _episodes(result)),
+        ("Failed requests", _losses(result)),
         ("In flight when the fault took hold", _in_flight(result)),
         ("Wrong answers", _disagreement(result)),
         ("Service level", _windows(result)),
@@ -116,6 +117,16 @@ def _episodes(result: Result) -> Table:
     for count, episode in enumerate(result.episodes, 1):
         lasted = wording.interval(episode.duration) if episode.end else "not over"
         table.add_row(str(count), lasted, str(episode.failed), wording.outcomes(episode.by_outcome, bad_only=True))
+    return table
+
+
+def _losses(result: Result) -> Table:
+    columns = ("requests", "waited", "first, s after start", "last")
+    table = _table("how", *columns, numbers=frozenset(columns))
+    if result.losses is not None:
+        for one in result.losses.causes:
+            table.add_row(*wording.cause(one))
+        table.caption, table.caption_justify = Text(f" {wording.lost(result.losses)}", style="dim"), "left"
     return table
 
 

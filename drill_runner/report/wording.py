@@ -8,10 +8,12 @@ from drill_runner.evaluate.objectives import AT_LEAST
 from drill_runner.model.base import Interval, data
 from drill_runner.model.record import Delay
 from drill_runner.model.result import (
+    Cause,
     CheckResult,
     Disagreement,
     Fate,
     InFlight,
+    Losses,
     Mark,
     ObjectiveResult,
     Reason,
@@ -250,6 +252,25 @@ def why(result: Result) -> str:
 def faults(result: Result) -> str:
     """`server_crash on gpu1, gpu2; host_loss on gpu3`."""
     return "; ".join(f"{name} on {listed(targets)}" for name, targets in result.faults.items())
+
+
+def lost(found: Losses) -> str:
+    """`287 requests failed, for which clients waited 5.31 s in all; at most 14.4 s without a good answer`."""
+    count = len(found.requests)
+    failed = "no request failed"
+    if count:
+        some = "1 request" if count == 1 else f"{count} requests"
+        failed = f"{some} failed, for which clients waited {number(found.request_seconds, 's')} in all"
+    gap = "no good answer at all"
+    if found.longest_gap_s is not None:
+        gap = f"at most {number(found.longest_gap_s, 's')} from one good answer to the next"
+    return f"{failed}; {gap}"
+
+
+def cause(one: Cause) -> tuple[str, str, str, str, str]:
+    """How, how many, how long clients waited for them, and when the first and the last were due."""
+    first, last = number(one.first_s, "s"), number(one.last_s, "s")
+    return OUTCOME_TITLES[one.outcome], str(one.requests), number(one.request_seconds, "s"), first, last
 
 
 def moment(delay: Delay) -> str:

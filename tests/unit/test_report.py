@@ -179,6 +179,31 @@ def test_the_page_tells_of_streams_requests_in_flight_and_wrong_answers() -> Non
     assert "Service level of streams" not in page_without_scripts(html.render(replace(result, windows=()), (), None))
 
 
+def test_what_clients_lost_is_in_every_format() -> None:
+    told = story("outage")
+    assert told.result.losses is not None
+    said = wording.lost(told.result.losses)
+    assert said == (
+        "295 requests failed, for which clients waited 4.37 s in all; at most 14.4 s from one good answer to the next"
+    )
+    page = page_without_scripts(render(told))
+    assert said in page
+    assert '<th scope="row">HTTP error</th><td class="n">271</td>' in page
+    assert '<th scope="row">probe 161</th><td class="n">8.050</td>' in page
+    assert re.search(r"HTTP error +271 +4\.\d+ s +", text.render(told.result))
+    assert said in markdown.render(told.result)
+
+
+def test_a_long_list_of_failed_requests_is_cut_in_the_page() -> None:
+    told = story("outage")
+    assert told.result.losses is not None
+    (first, *_) = told.result.losses.requests
+    many = replace(told.result, losses=replace(told.result.losses, requests=(first,) * 501))
+    page = page_without_scripts(html.render(many, told.samples, told.plan))
+    assert page.count(f'<th scope="row">{first.kind} {first.seq}</th>') == 500
+    assert "The first 500; <code>result.json</code> has all of them." in page
+
+
 def test_a_watch_tells_of_its_streams_too() -> None:
     told = story("calm")
     watch = Watch(kind="watch", run_id="20261124T101500Z-watch", endpoint=told.plan.endpoint)
@@ -198,7 +223,7 @@ def test_a_long_message_of_a_check_folds_away() -> None:
     assert "<summary>AssertionError: gpu2 is DOWN in backend llm</summary><pre>AssertionError" in page
     (*others, check) = told.result.checks
     blank = replace(told.result, checks=(*others, replace(check, message="\n")))
-    assert "<details>" not in html.render(blank, told.samples, told.plan)
+    assert "<details>" not in html.render(blank, told.samples, told.plan).partition('id="checks"')[2]
 
 
 def test_what_was_not_judged_says_so_in_every_format() -> None:
