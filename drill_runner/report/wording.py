@@ -255,12 +255,12 @@ def faults(result: Result) -> str:
 
 
 def lost(found: Losses) -> str:
-    """`287 requests failed, for which clients waited 5.31 s in all; at most 14.4 s without a good answer`."""
-    count = len(found.requests)
+    """`287 probes, 1 stream failed; clients waited 5.31 s for them in all; at most 14.4 s from one good answer …`."""
     failed = "no request failed"
-    if count:
-        some = "1 request" if count == 1 else f"{count} requests"
-        failed = f"{some} failed, for which clients waited {number(found.request_seconds, 's')} in all"
+    if found.requests:
+        kinds = Counter(one.kind for one in found.requests)
+        some = ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in sorted(kinds.items()))
+        failed = f"{some} failed; clients waited {number(found.request_seconds, 's')} for them in all"
     gap = "no good answer at all"
     if found.longest_gap_s is not None:
         gap = f"at most {number(found.longest_gap_s, 's')} from one good answer to the next"

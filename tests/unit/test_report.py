@@ -184,7 +184,8 @@ def test_what_clients_lost_is_in_every_format() -> None:
     assert told.result.losses is not None
     said = wording.lost(told.result.losses)
     assert said == (
-        "295 requests failed, for which clients waited 4.37 s in all; at most 14.4 s from one good answer to the next"
+        "287 probes, 8 streams failed; clients waited 4.37 s for them in all; "
+        "at most 14.4 s from one good answer to the next"
     )
     page = page_without_scripts(render(told))
     assert said in page
