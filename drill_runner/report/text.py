@@ -23,20 +23,21 @@ _CHECK = {"passed": "green", "failed": "red", "broken": "yellow"}
 def show(result: Result, console: Console, report: Path | None = None) -> None:
     """Print the result on `console`, with the path of the HTML report if there is one."""
     console.print(_verdict(result))
-    for name, table in (
-        ("Objectives", _objectives(result)),
-        ("What happened when", _marks(result)),
-        ("Where the time went", _waterfall(result)),
-        ("Outages a client saw", _episodes(result)),
-        ("Failed requests", _losses(result)),
-        ("In flight when the fault took hold", _in_flight(result)),
-        ("Wrong answers", _disagreement(result)),
-        ("Service level", _windows(result)),
-        ("Service level of streams", _streams(result)),
-        (f"Checks: {wording.tally(result.checks)}", _checks(result)),
+    lost = wording.lost(result.losses) if result.losses else ""
+    for name, table, note in (
+        ("Objectives", _objectives(result), ""),
+        ("What happened when", _marks(result), ""),
+        ("Where the time went", _waterfall(result), ""),
+        ("Outages a client saw", _episodes(result), ""),
+        ("Failed requests", _losses(result), lost),
+        ("In flight when the fault took hold", _in_flight(result), ""),
+        ("Wrong answers", _disagreement(result), ""),
+        ("Service level", _windows(result), ""),
+        ("Service level of streams", _streams(result), ""),
+        ("Checks", _checks(result), wording.tally(result.checks)),
     ):
-        if table.row_count or (name.startswith("Checks") and result.faults):
-            console.print(Padding(Text(name, style="bold"), (0, 0, 0, 1)))
+        if table.row_count or (name == "Checks" and result.faults):
+            console.print(Padding(Text.assemble((name, "bold"), (f"  {note}", "dim")), (0, 0, 0, 1)))
             console.print(table if table.row_count else "")
     if report is not None:
         console.print(Padding(Text.assemble("Report  ", (str(report), "bold")), (0, 0, 0, 1)), soft_wrap=True)
@@ -123,10 +124,8 @@ def _episodes(result: Result) -> Table:
 def _losses(result: Result) -> Table:
     columns = ("requests", "waited", "first, s after start", "last")
     table = _table("how", *columns, numbers=frozenset(columns))
-    if result.losses is not None:
-        for one in result.losses.causes:
-            table.add_row(*wording.cause(one))
-        table.caption, table.caption_justify = Text(f" {wording.lost(result.losses)}", style="dim"), "left"
+    for one in result.losses.causes if result.losses else ():
+        table.add_row(*wording.cause(one))
     return table
 
 
