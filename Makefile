@@ -62,7 +62,7 @@ drills: lab-up ## Every drill, against the lab
 test: check check-slow molecule drills ## Everything
 
 .PHONY: calibrate
-calibrate: .venv/.ready ## The error of the measured times against outages of known length
+calibrate: .venv/.ready ## Measured times against outages of known length, quiet and with a core busy
 	python -m tests.calibrate
 
 .PHONY: bench-lab

@@ -2,13 +2,14 @@
 
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from pydantic import TypeAdapter
 
-from drill_runner.model.record import Record
+from drill_runner.model.record import Record, RunEnded
 
 RECORD: TypeAdapter[Record] = TypeAdapter(Record)
 
@@ -18,6 +19,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         """Make the file; FileExistsError if a run has it already."""
+        self._records = 0
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
         self._one = threading.Lock()
         folder = os.open(path.parent, os.O_RDONLY)
@@ -31,8 +33,11 @@ class Journal:
 
         Any thread may.
         """
-        line = RECORD.dump_json(record) + b"\n"
         with self._one:
+            self._records += 1  # also of one that the disk then does not take: it is missing, and the last one tells
+            if isinstance(record, RunEnded):
+                record = replace(record, records=self._records)
+            line = RECORD.dump_json(record) + b"\n"
             while line:
                 line = line[os.write(self._file, line) :]
             os.fsync(self._file)

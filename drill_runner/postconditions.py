@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from junitparser import Attr, Error, Failure, JUnitXml, Skipped, TestCase
+from junitparser import Attr, Error, Failure, JUnitXml, JUnitXmlError, Skipped, TestCase
 from junitparser.junitparser import FinalResult
 
 from drill_runner.model.inventory import Endpoint, Inventory
@@ -127,13 +127,23 @@ def _run(session: _Session, paths: Sequence[str]) -> tuple[str | None, list[_Cas
             return f"the checks did not end within {session.timeout_s:g} s\n{tail}", []
         if not raw.exists():
             return f"pytest ended with exit status {code} and no report\n{tail}", []
-        text = mask(raw.read_text(encoding="utf-8"))
+        text = mask(raw.read_text(encoding="utf-8", errors="replace"))
     fresh = session.xml_path.with_suffix(".new")
     fresh.write_text(text, encoding="utf-8")
     fresh.replace(session.xml_path)  # whole or not at all
-    suites = JUnitXml.fromstring(text.encode())
-    cases = [case for suite in suites for case in suite.iterchildren(_Case)]  # type: ignore[no-untyped-call]
+    cases = _cases(text)
+    if cases is None:
+        return f"pytest ended with exit status {code} and a damaged report\n{tail}", []
     return (None if code in _RAN else f"pytest ended with exit status {code}\n{tail}"), cases
+
+
+def _cases(text: str) -> list[_Case] | None:
+    """The test cases of a JUnit XML; None if it is cut off or otherwise no XML."""
+    try:
+        suites = JUnitXml.fromstring(text.encode())
+    except (SyntaxError, JUnitXmlError):  # SyntaxError: what XML parsers raise
+        return None
+    return [case for suite in suites for case in suite.iterchildren(_Case)]  # type: ignore[no-untyped-call]
 
 
 def _command(session: _Session, paths: Sequence[str], xml: Path) -> list[str]:

@@ -23,6 +23,7 @@ COMMANDS = {
     "evaluate": "Judge a stored run again; no host is asked.",
     "history": "Show the last runs of each drill, and where their numbers go.",
     "compare": "Say whether B, the candidate, is worse than A, the baseline.",
+    "schema": "Print the JSON Schema of what programs read.",
     "abort": "Revert every lease found on the hosts, whoever armed it.",
     "lab": "Bring the embedded lab up or down.",
     "completion": "Print the completion script of a shell.",

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from drill_runner.cli.options import examples, json_option
+from drill_runner.cli.options import examples, json_as
 from drill_runner.cli.planning import project_of
 from drill_runner.cli.settings import ExitCode, Settings
 from drill_runner.cli.stored import run_argument, run_folder
@@ -26,7 +26,7 @@ from drill_runner.report.text import show
     ),
 )
 @run_argument
-@json_option
+@json_as("result", "summary")
 @click.pass_obj
 def command(settings: Settings, run: str, as_json: bool) -> ExitCode:
     """Judge a stored run again; no host is asked.

@@ -3,15 +3,13 @@
 from pathlib import Path
 
 import click
-from pydantic import TypeAdapter
 from rich.console import Console
 
-from drill_runner.cli.options import examples, json_option
+from drill_runner.cli.options import examples, json_as
 from drill_runner.cli.planning import project_of
 from drill_runner.cli.settings import Settings
 from drill_runner.errors import UsageError, expected_one_of
-from drill_runner.history import pasts, stored_rows
-from drill_runner.model.summary import Past
+from drill_runner.history import pasts, pasts_json, stored_rows
 from drill_runner.report.many import show_pasts
 
 LAST = 10
@@ -22,7 +20,7 @@ LAST = 10
     epilog=examples(
         "drill_runner history",
         "drill_runner history server_crash --last 30",
-        "drill_runner history --json | jq '.[] | {drill, trends}'",
+        "drill_runner history --json | jq '.drills[] | {drill, trends}'",
     ),
 )
 @click.argument("drill", required=False)
@@ -32,7 +30,7 @@ LAST = 10
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder of the runs. [default: the project's runs]",
 )
-@json_option
+@json_as("history")
 @click.pass_obj
 def command(settings: Settings, drill: str | None, last: int, runs: Path | None, as_json: bool) -> None:
     """Show the last runs of each drill, and where their numbers go.
@@ -49,8 +47,8 @@ def command(settings: Settings, drill: str | None, last: int, runs: Path | None,
         rows = tuple(one for one in rows if one.drill == drill)
     found = pasts(rows, last)
     if as_json:
-        click.echo(TypeAdapter(tuple[Past, ...]).dump_json(found, indent=2))
-    elif not found:
+        click.echo(pasts_json(found), nl=False)
+    elif not found.drills:
         click.echo(f"{folder}: no runs with a result yet; `drill_runner run DRILL` makes one", err=True)
     else:
-        show_pasts(found, Console())
+        show_pasts(found.drills, Console())

@@ -8,7 +8,7 @@ import click
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
-from drill_runner.cli.options import examples, json_option
+from drill_runner.cli.options import examples, json_as
 from drill_runner.cli.progress import shown
 from drill_runner.cli.settings import ExitCode
 from drill_runner.cli.signals import asked_to_stop
@@ -55,7 +55,7 @@ NAME = "watch"
 @click.option("--ttft-p99-ms", type=float, help="Promise: 99th percentile of the time to first token.")
 @click.option("--itl-p99-ms", type=float, help="Promise: 99th percentile of the time between two tokens.")
 @click.option("--goodput-min", type=float, help="Promise: at least this share of streams is good, 0 to 1.")
-@json_option
+@json_as("result")
 def command(
     *,
     endpoint: str,

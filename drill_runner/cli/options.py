@@ -1,9 +1,13 @@
 """Arguments and options that several commands share. Light: completion imports it."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import click
 from click.shell_completion import CompletionItem
+
+Command = TypeVar("Command", bound=Callable[..., object])
 
 
 def examples(*lines: str) -> str:
@@ -33,3 +37,9 @@ inventory_option = click.option(
 )
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+def json_as(*schemas: str) -> Callable[[Command], Command]:
+    """The same for JSON that has a published schema."""
+    named = " or ".join(f"`drill_runner schema {name}`" for name in schemas)
+    return click.option("--json", "as_json", is_flag=True, help=f"Print JSON, for programs; its schema: {named}.")

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from drill_runner.catalog import Project
 from drill_runner.cli.audited import action_of, audited
-from drill_runner.cli.options import drill_argument, examples, inventory_option, json_option
+from drill_runner.cli.options import drill_argument, examples, inventory_option, json_as
 from drill_runner.cli.planning import approved, inventory_of, plan_for, project_of, why_not_now
 from drill_runner.cli.progress import shown
 from drill_runner.cli.settings import ExitCode, Settings
@@ -64,7 +64,7 @@ NOT_ASKED = "No host was asked: only a run shows whether the service is steady, 
     help="Somebody else's approval, where the inventory asks for one; see `drill_runner approve`.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and what would keep it from it; touch nothing.")
-@json_option
+@json_as("result", "summary")
 @click.pass_obj
 def command(
     settings: Settings,

@@ -1,20 +1,21 @@
-"""A run folder read back: what is readable is kept, what is not is listed, and a newer version is refused."""
+"""A run folder read back: what is readable is kept, what is not is listed, and another version is refused."""
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from junitparser import JUnitXml, JUnitXmlError
 from pydantic import TypeAdapter, ValidationError
 
 from drill_runner.errors import UsageError
-from drill_runner.model.base import RUN_VERSION, T, data
+from drill_runner.evaluate.versioned import json_object, stated_version
+from drill_runner.model.base import OLDEST_RUN_VERSION, RUN_VERSION, T, data
 from drill_runner.model.evidence import HostEvidence
 from drill_runner.model.plan import AnyPlan, Plan, Watch
-from drill_runner.model.record import EvidenceCollected, Record
+from drill_runner.model.record import CheckFinished, EvidenceCollected, Record
 from drill_runner.model.sample import Sample
 
 PLAN, JOURNAL, SAMPLES = "plan.json", "journal.jsonl", "samples.jsonl"
-EVIDENCE = "evidence.jsonl"
+EVIDENCE, CHECKS = "evidence.jsonl", "checks-{}.xml"
 LISTED_LINES = 3
 """So many unreadable lines of a file are named one by one."""
 
@@ -48,15 +49,38 @@ def read_run(folder: Path) -> History:
         raise UsageError(f"{folder}: not a run's folder: expected {PLAN}, {JOURNAL} and {SAMPLES} in it")
     problems: list[str] = []
     plan, records = _plan(folder / PLAN, problems), tuple(_lines(folder / JOURNAL, _RECORD, problems))
-    told = any(isinstance(record, EvidenceCollected) and record.hosts for record in records)
+    samples = tuple(_lines(folder / SAMPLES, _SAMPLE, problems))
+    _look_at_checks(folder, records, problems)
     return History(
         folder=folder.resolve().name,
         plan=plan,
         records=records,
-        samples=tuple(_lines(folder / SAMPLES, _SAMPLE, problems)),
-        evidence=tuple(_lines(folder / EVIDENCE, _HOST, problems)) if told else (),
+        samples=samples,
+        evidence=tuple(_evidence(folder / EVIDENCE, records, problems)),
         problems=tuple(problems),
     )
+
+
+def _evidence(path: Path, records: Sequence[Record], problems: list[str]) -> Iterator[HostEvidence]:
+    """A line of every host that the journal says has answered."""
+    answered = {host for one in records if isinstance(one, EvidenceCollected) for host in one.hosts}
+    for line in _lines(path, _HOST, problems) if answered else ():
+        answered.discard(line.host)
+        yield line
+    if not any(problem.startswith(path.name) for problem in problems):
+        problems += [f"{path.name} has no line of {host}, which had answered" for host in sorted(answered)]
+
+
+def _look_at_checks(folder: Path, records: Sequence[Record], problems: list[str]) -> None:
+    """The journal has their results; what proves them must be there all the same, and whole."""
+    told = {one.phase for one in records if isinstance(one, CheckFinished) and one.outcome != "broken"}
+    for path in (folder / CHECKS.format(phase) for phase in sorted(told)):
+        try:
+            JUnitXml.fromstring(path.read_bytes())
+        except OSError as error:
+            problems.append(f"{path.name} cannot be read: {error.strerror}")
+        except (SyntaxError, JUnitXmlError):  # SyntaxError: what XML parsers raise
+            problems.append(f"{path.name} is cut off, or damaged")
 
 
 def _plan(path: Path, problems: list[str]) -> AnyPlan | None:
@@ -66,17 +90,15 @@ def _plan(path: Path, problems: list[str]) -> AnyPlan | None:
     try:
         return _readable(path, content, _WATCH) if _kind(content) == "watch" else _readable(path, content, _PLAN)
     except ValidationError as error:
-        problems.append(f"{path.name} cannot be read: {_first(error)}")
+        whole = json_object(content) is not None
+        doubt = "is damaged, or of a layout from before the first release" if whole else "cannot be read"
+        problems.append(f"{path.name} {doubt}: {_first(error)}")
         return None
 
 
 def _kind(content: bytes) -> object:
     """What a plan says that it is; a drill's says nothing."""
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    return found.get("kind") if isinstance(found, dict) else None
+    return (json_object(content) or {}).get("kind")
 
 
 def _lines(path: Path, adapter: TypeAdapter[T], problems: list[str]) -> Iterator[T]:
@@ -108,28 +130,38 @@ def _readable(path: Path, content: bytes, adapter: TypeAdapter[T]) -> T:
     try:
         made = adapter.validate_json(content)
     except ValidationError:
-        _refuse_newer(path, content)
+        _refuse_another(path, stated_version(content))  # its keys need not be known here, which is no damage
         raise
-    _refuse(path, getattr(made, "version", RUN_VERSION))
+    _refuse_another(path, getattr(made, "version", None))
     return made
 
 
-def _refuse_newer(path: Path, content: bytes) -> None:
-    """A newer version's keys are unknown here, so its number is looked for before the rest is called damaged."""
+def _refuse_another(path: Path, version: int | None) -> None:
+    if version is not None and not OLDEST_RUN_VERSION <= version <= RUN_VERSION:
+        raise UsageError(f"{path}: {_another(path.parent, version)}")
+
+
+def _another(folder: Path, version: int) -> str:
+    """What can be told of a folder that cannot be judged here."""
+    age = "a newer" if version > RUN_VERSION else "an older"
+    reads = str(RUN_VERSION) if RUN_VERSION == OLDEST_RUN_VERSION else f"{OLDEST_RUN_VERSION} to {RUN_VERSION}"
+    report = folder / "report.html"
+    seen = f"; what that one made of it is in {report}" if report.exists() else ""
+    return (
+        f"written by {age} version of this program{_writer(folder / JOURNAL)}, in run format {version}; this one reads "
+        f"{reads}. Judge it with the version that wrote it{seen}"
+    )
+
+
+def _writer(journal: Path) -> str:
+    """Which version that was, if the journal's first line says so."""
     try:
-        found = json.loads(content)
-    except (ValueError, RecursionError):
-        return
-    if isinstance(found, dict) and isinstance(found.get("version"), int):
-        _refuse(path, found["version"])
-
-
-def _refuse(path: Path, version: int) -> None:
-    if version > RUN_VERSION:
-        raise UsageError(
-            f"{path}: written by a newer version of this program (run format {version}); "
-            f"this one reads up to {RUN_VERSION}"
-        )
+        first = journal.read_bytes().partition(b"\n")[0]
+    except OSError:
+        return ""
+    versions = (json_object(first) or {}).get("versions")
+    known = versions.get("drill_runner") if isinstance(versions, dict) else None
+    return f", {known}" if isinstance(known, str) else ""
 
 
 def _first(error: ValidationError) -> str:

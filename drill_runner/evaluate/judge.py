@@ -6,6 +6,7 @@ from drill_runner.evaluate.answers import disagreement
 from drill_runner.evaluate.findings import Findings
 from drill_runner.evaluate.history import History
 from drill_runner.evaluate.in_flight import in_flight
+from drill_runner.evaluate.losses import losses
 from drill_runner.evaluate.marks import effect_of, instant, marks
 from drill_runner.evaluate.measures import measured
 from drill_runner.evaluate.objectives import objectives
@@ -17,7 +18,7 @@ from drill_runner.evaluate.verdict import is_sound, reasons, took_place
 from drill_runner.model.base import Interval
 from drill_runner.model.drill import ProbePlan
 from drill_runner.model.plan import Plan
-from drill_runner.model.record import CheckFinished, PhaseEnded, PhaseStarted, Record, RunStarted
+from drill_runner.model.record import CheckFinished, DelayDrawn, PhaseEnded, PhaseStarted, Record, RunStarted
 from drill_runner.model.result import CheckResult, Mark, PhaseSpan, Result
 
 
@@ -65,11 +66,13 @@ def evaluate(history: History) -> Result:
         ),
         disagreement=tuple(disagreement([*probes, *streams], begin)),
         in_flight=in_flight([*probes, *streams], effect_of(history)),
+        losses=losses(probes, streams, begin),
         phases=_phases(history.records, begin),
         marks=found,
         stretches=stretches(found),
         checks=tuple(_check(record) for record in history.records if isinstance(record, CheckFinished)),
         faults=_faults(plan) if isinstance(plan, Plan) else {},
+        delay=next((record.delay for record in history.records if isinstance(record, DelayDrawn)), None),
         versions=dict(sorted(started.versions.items())) if started else {},
     )
 

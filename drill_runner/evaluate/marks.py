@@ -8,6 +8,7 @@ from drill_runner.evaluate.history import History
 from drill_runner.evaluate.outages import probes_of, start_of
 from drill_runner.evaluate.restart import Restart, restart_of
 from drill_runner.evaluate.streams import Lag, lag, promised_itl_ms, streams_of
+from drill_runner.evaluate.wording import span
 from drill_runner.model.base import Interval
 from drill_runner.model.plan import Phase, Plan, Watch
 from drill_runner.model.record import (
@@ -18,6 +19,7 @@ from drill_runner.model.record import (
     PhaseEnded,
     PhaseStarted,
     PlaybookStarted,
+    Record,
     Whole,
 )
 from drill_runner.model.result import Episode, Mark, MarkName
@@ -79,6 +81,10 @@ def lagging(history: History, episodes: Sequence[Episode]) -> Lag | None:
     return Lag(start=_less(found.start, begin), end=_less(found.end, begin) if found.end else None)
 
 
+def _injects(record: Record) -> bool:
+    return isinstance(record, PlaybookStarted) and record.phase is Phase.INJECT
+
+
 def _less(at: Interval, begin: float) -> Interval:
     return Interval(lower=at.lower - begin, upper=at.upper - begin)
 
@@ -128,7 +134,15 @@ class _Marker:
 
     def _took_hold(self) -> Finding:
         evidence = "; ".join(f"{record.host}: {record.evidence}" for record in self._shown)
-        return self._shift(self._effect), evidence or "no target proved an effect"
+        return self._shift(self._effect), (evidence + self._took()) or "no target proved an effect"
+
+    def _took(self) -> str:
+        """How long after the injection began, most of which is Ansible's own time."""
+        started = [one.at for one in self._history.records if _injects(one)]
+        if self._effect is None or not started:
+            return ""
+        since = self._effect.since(Interval(lower=min(started), upper=min(started)))
+        return f"; {span(since)} s after its injection began"
 
     def _first_failure(self) -> Finding:
         if self._episodes:

@@ -24,6 +24,7 @@ def doubts(history: History, probes: Sequence[ProbeSample], counts: Tally, strea
     yield from _observer(history, probes)
     yield from _accounts(counts, "probes")
     yield from _accounts(streams, "streams")
+    yield from missing_lines(history)
     yield from _clock(history)
 
 
@@ -78,6 +79,16 @@ def _accounts(counts: Tally, what: str) -> Iterator[str]:
         yield f"{counts.twice} {what} have more than one sample"
     if counts.not_sent > NOT_SENT_SHARE * counts.scheduled:
         yield f"the probe fell behind its schedule: {counts.not_sent} of {counts.scheduled} {what} were not sent"
+
+
+def missing_lines(history: History) -> Iterator[str]:
+    """Lines of any kind that were written and are gone: then nothing follows from one that is not there."""
+    ended = [record.records for record in history.records if isinstance(record, RunEnded)]
+    stopped = [sample.lines for sample in history.samples if isinstance(sample, ObserverStopped)]
+    for what, found, said in (("journal", len(history.records), ended), ("samples", len(history.samples), stopped)):
+        there_were = max((count for count in said if count is not None), default=0)
+        if found < there_were:
+            yield f"{there_were - found} of {there_were} lines of the {what} are missing"
 
 
 def _clock(history: History) -> Iterator[str]:

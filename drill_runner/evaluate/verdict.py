@@ -17,7 +17,7 @@ from drill_runner.evaluate.findings import Findings
 from drill_runner.evaluate.history import History
 from drill_runner.evaluate.marks import instant
 from drill_runner.evaluate.objectives import holds
-from drill_runner.evaluate.trust import doubts
+from drill_runner.evaluate.trust import doubts, missing_lines
 from drill_runner.evaluate.wording import first_line, promise, span
 from drill_runner.model.plan import Phase, Plan, Watch
 from drill_runner.model.record import (
@@ -148,9 +148,10 @@ def _not_recovered(history: History) -> Iterator[str]:
 
 
 def _came_to_its_end(history: History) -> bool:
-    """A run that was cut short, or broke nothing, says nothing about recovery."""
+    """A run that was cut short, or broke nothing, says nothing about recovery; nor does one of which lines are gone."""
     kinds = {type(record) for record in history.records}
-    return {RunEnded, EffectShown} <= kinds and not kinds & {Interrupted, DamageExceeded}
+    ended = {RunEnded, EffectShown} <= kinds and not kinds & {Interrupted, DamageExceeded}
+    return ended and not [*history.problems, *missing_lines(history)]
 
 
 def _detection(history: History, marks: Sequence[Mark]) -> Iterator[Reason]:

@@ -3,29 +3,38 @@
 from collections.abc import Iterator, Sequence
 from math import comb
 
+from pydantic import TypeAdapter
+
 from drill_runner.evaluate.objectives import AT_LEAST
+from drill_runner.evaluate.output import schema, written
 from drill_runner.history import bootstrap
 from drill_runner.history.rows import actual, noise
 from drill_runner.model.base import Interval
 from drill_runner.model.result import Verdict
-from drill_runner.model.summary import Compared, Comparison, Judgement, RunRow, Side, Unit
+from drill_runner.model.summary import Compared, Comparison, Judgement, OneSided, RunRow, Side, Unit
 
 CHANCE = 0.05
 """More failures than could be so by chance, if the chance is less than this."""
 SEED = "compare"
+
+_COMPARISON = TypeAdapter(Comparison)
 
 
 def compare(a_id: str, a: Sequence[RunRow], b_id: str, b: Sequence[RunRow]) -> Comparison:
     """A's runs against B's: one on a side is a single run, several are a repeated drill."""
     old, new = [one for one in a if one.sound], [one for one in b if one.sound]
     quantities = tuple(_quantities(old, new)) if old and new else ()
+    only_in_a, only_in_b = (tuple(_only(*sides)) if old and new else () for sides in ((old, new), (new, old)))
     verdicts = _verdicts(old, new)
+    lost = [Judgement.UNKNOWN for one in only_in_a if one.value]
     return Comparison(
         a=_side(a_id, a),
         b=_side(b_id, b),
         verdicts=verdicts,
         quantities=quantities,
-        judgement=_overall([verdicts, *(one.judgement for one in quantities if not _new_only(one))]),
+        only_in_a=only_in_a,
+        only_in_b=only_in_b,
+        judgement=_overall([verdicts, *lost, *(one.judgement for one in quantities if not _new_only(one))]),
         notes=tuple(_notes(a_id, a, b_id, b)),
     )
 
@@ -46,8 +55,8 @@ def around(values: Sequence[Interval | None]) -> Interval | None:
 
 
 def _quantities(old: Sequence[RunRow], new: Sequence[RunRow]) -> Iterator[Compared]:
-    mine, theirs = ({one.name: one.unit for run in side for one in run.measured} for side in (old, new))
-    units: dict[str, Unit] = {name: unit for name, unit in mine.items() if name in theirs}
+    theirs = _units(new)
+    units = {name: unit for name, unit in _units(old).items() if name in theirs}
     for name, unit in units.items():
         if len(old) > 1 and len(new) > 1:
             values = ([actual(run, name) for run in side] for side in (old, new))
@@ -57,6 +66,27 @@ def _quantities(old: Sequence[RunRow], new: Sequence[RunRow]) -> Iterator[Compar
             asked = any(actual(run, name) for run in (*old, *new))  # what neither side knows says nothing against B
             judgement = span_judgement(name, a, b) if asked else Judgement.SAME
             yield Compared(name=name, unit=unit, a=a, b=b, difference=None, judgement=judgement)
+
+
+def _units(side: Sequence[RunRow]) -> dict[str, Unit]:
+    """Every quantity that a run of this side has, with its unit."""
+    return {one.name: one.unit for run in side for one in run.measured}
+
+
+def _only(mine: Sequence[RunRow], others: Sequence[RunRow]) -> Iterator[OneSided]:
+    """What no run of the other side has."""
+    theirs = _units(others)
+    for name, unit in _units(mine).items():
+        if name not in theirs:
+            yield OneSided(name=name, unit=unit, value=_span(mine, name))
+
+
+def _span(side: Sequence[RunRow], name: str) -> Interval | None:
+    """Where this side's true value may lie, the chance of sampling included."""
+    if len(side) == 1:
+        return noise(side[0], name)
+    values = bootstrap.ends([actual(run, name) for run in side], at_least=name in AT_LEAST)
+    return bootstrap.known(*bootstrap.of_median(values, f"{SEED}/{name}").careful)
 
 
 def _repeated(
@@ -150,3 +180,13 @@ def _notes(a_id: str, a: Sequence[RunRow], b_id: str, b: Sequence[RunRow]) -> It
         yield "a single run knows how well it was measured, not how much runs differ: --repeat tells that"
     elif a and b and not enough(sum(one.sound for one in a), sum(one.sound for one in b), len(a[0].measured)):
         yield "so few runs cannot tell a difference in so many quantities from chance: 5 on either side do"
+
+
+def comparison_json(found: Comparison) -> str:
+    """`found` as JSON text, like a result's."""
+    return written(_COMPARISON, found)
+
+
+def comparison_schema() -> str:
+    """The JSON Schema of it, as JSON text."""
+    return schema(_COMPARISON)

@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from drill_runner.errors import UsageError
+from drill_runner.evaluate.versioned import stated_version
 from drill_runner.model.base import data
 from drill_runner.model.result import RESULT_VERSION, Result
 
@@ -61,13 +62,13 @@ def read_result(path: Path) -> Result:
     """
     again = f"`drill_runner evaluate {path.parent}` makes it"
     try:
-        result = _RESULT.validate_json(path.read_bytes())
+        content = path.read_bytes()
+        if (version := stated_version(content) or 0) > RESULT_VERSION:
+            raise UsageError(f"{path}: expected version {RESULT_VERSION} or less, found {version}")
+        return _RESULT.validate_json(content)
     except FileNotFoundError as error:
         raise UsageError(f"{path}: not there yet; {again}") from error
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
     except ValidationError as error:
         raise UsageError(f"{path}: damaged; {again} again") from error
-    if result.version > RESULT_VERSION:
-        raise UsageError(f"{path}: expected version {RESULT_VERSION} or less, found {result.version}")
-    return result

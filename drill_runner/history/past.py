@@ -2,17 +2,31 @@
 
 from collections.abc import Sequence
 
+from pydantic import TypeAdapter
+
+from drill_runner.evaluate.output import schema, written
 from drill_runner.history.compare import around, span_judgement
 from drill_runner.history.rows import noise
-from drill_runner.model.summary import Judgement, Past, RunRow
+from drill_runner.model.summary import Judgement, Past, Pasts, RunRow
+
+_PASTS = TypeAdapter(Pasts)
 
 
-def pasts(rows: Sequence[RunRow], last: int) -> tuple[Past, ...]:
+def pasts(rows: Sequence[RunRow], last: int) -> Pasts:
     """Of every drill, in the order of their names, its `last` runs, the oldest first."""
     drills = sorted({one.drill for one in rows})
-    return tuple(
-        _past(drill, sorted((one for one in rows if one.drill == drill), key=_when)[-last:]) for drill in drills
-    )
+    runs = (sorted((one for one in rows if one.drill == drill), key=_when)[-last:] for drill in drills)
+    return Pasts(drills=tuple(_past(drill, those) for drill, those in zip(drills, runs, strict=True)))
+
+
+def pasts_json(found: Pasts) -> str:
+    """`found` as JSON text, like a result's."""
+    return written(_PASTS, found)
+
+
+def pasts_schema() -> str:
+    """The JSON Schema of it, as JSON text."""
+    return schema(_PASTS)
 
 
 def _when(one: RunRow) -> str:

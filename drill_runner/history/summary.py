@@ -1,6 +1,5 @@
 """What the runs of a repeated drill mean together, and `summary.json`, in which it is written down."""
 
-import json
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,7 +8,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from drill_runner.errors import UsageError
 from drill_runner.evaluate.objectives import AT_LEAST
-from drill_runner.evaluate.output import rounded
+from drill_runner.evaluate.output import schema, written
+from drill_runner.evaluate.versioned import stated_version
 from drill_runner.history import bootstrap
 from drill_runner.history.rows import actual
 from drill_runner.model.base import Interval
@@ -91,26 +91,22 @@ def _worst(values: Sequence[Interval | None], *, at_least: bool) -> Interval | N
 
 def summary_json(summary: Summary) -> str:
     """`summary` as JSON text, like a result's."""
-    return json.dumps(rounded(_SUMMARY.dump_python(summary, mode="json")), indent=2, sort_keys=True) + "\n"
+    return written(_SUMMARY, summary)
 
 
 def summary_schema() -> str:
     """The JSON Schema of `summary.json`, as JSON text."""
-    schema = _SUMMARY.json_schema(mode="serialization")
-    draft = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-    return json.dumps(draft, indent=2, sort_keys=True) + "\n"
+    return schema(_SUMMARY)
 
 
 def read_summary(path: Path) -> Summary:
     """The summary in `path`; UsageError if it cannot be read, or a newer version wrote it."""
     try:
         content = path.read_bytes()
-        found = json.loads(content)
-        version = found.get("version") if isinstance(found, dict) else None
-        if isinstance(version, int) and version > SUMMARY_VERSION:
+        if (version := stated_version(content) or 0) > SUMMARY_VERSION:
             raise UsageError(f"{path}: expected version {SUMMARY_VERSION} or less, found {version}")
         return _SUMMARY.validate_json(content)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, ValidationError, RecursionError) as error:
+    except ValidationError as error:
         raise UsageError(f"{path}: damaged; the runs beside it are not") from error

@@ -8,7 +8,11 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 T = TypeVar("T")
 
 RUN_VERSION = 1
-"""Of what a run folder holds. A reader refuses a folder that a newer program wrote, instead of misreading it."""
+"""Of what a run folder holds. It stays 1 until the first release: before that nobody has an older reader. From then on
+every change makes it one more, an added key too, since unknown keys are refused."""
+
+OLDEST_RUN_VERSION = 1
+"""The oldest that is still read. It follows when what is new has no default that fits an older folder."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 """A drill's, fault's, check's or playbook's name: a file or folder of this project, so never a path."""

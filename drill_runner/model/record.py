@@ -199,6 +199,8 @@ class RunEnded:
     utc: str
     reverted: bool
     """Every lease was shown to be gone."""
+    records: int | None = Field(default=None, ge=1)
+    """So many there are, this one included: one that is missing is missed. The journal counts them itself."""
 
 
 Record = Annotated[

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from drill_runner.model.base import Interval, data
 from drill_runner.model.plan import Phase
+from drill_runner.model.record import Delay
 from drill_runner.model.sample import Outcome
 
 RESULT_VERSION = 1
@@ -177,6 +178,49 @@ class InFlight:
 
 
 @data
+class FailedRequest:
+    """One probe or stream that was sent and not answered as it should be."""
+
+    kind: Literal["probe", "stream"]
+    seq: int
+    due_s: float
+    """Seconds since the start of the observer."""
+    seconds: float
+    """From then to its end."""
+    outcome: Outcome
+    replica: str | None
+    """Who answered, if anybody did and the load balancer says who."""
+    status: int | None
+    """HTTP status, if one came."""
+    error: str | None
+
+
+@data
+class Cause:
+    """All requests that failed in one way. Instants are seconds since the start of the observer."""
+
+    outcome: Outcome
+    requests: int
+    request_seconds: float
+    first_s: float
+    """When the first of them was due."""
+    last_s: float
+
+
+@data
+class Losses:
+    """What clients lost in all of the run."""
+
+    requests: tuple[FailedRequest, ...]
+    """Every one, in the order in which they were due."""
+    request_seconds: float
+    """For so long clients waited in vain, all together."""
+    causes: tuple[Cause, ...]
+    longest_gap_s: float | None
+    """The longest time in which no probe got a good answer. None: none ever did."""
+
+
+@data
 class PhaseSpan:
     """When a stage ran. Seconds since the start of the observer."""
 
@@ -256,6 +300,8 @@ class Result:
     disagreement: tuple[Disagreement, ...] = ()
     in_flight: InFlight | None = None
     """None: nothing was shown to take hold, or an older result."""
+    losses: Losses | None = None
+    """None: an older result."""
     phases: tuple[PhaseSpan, ...]
     marks: tuple[Mark, ...]
     stretches: tuple[Stretch, ...] = ()
@@ -263,4 +309,6 @@ class Result:
     checks: tuple[CheckResult, ...]
     faults: dict[str, tuple[str, ...]]
     """Targets by fault."""
+    delay: Delay | None = None
+    """How long the fault waited once steady state held, where that was drawn (`run --repeat`)."""
     versions: dict[str, str]

@@ -129,6 +129,8 @@ class ObserverStopped:
     """How many probes were scheduled: so many `probe` lines there must be."""
     streams_scheduled: int = Field(default=0, ge=0)
     """The same of `stream` lines."""
+    lines: int | None = Field(default=None, ge=1)
+    """So many there are of all kinds, this one included. None: they were not counted."""
 
 
 Sample = Annotated[

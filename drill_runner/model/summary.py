@@ -1,4 +1,4 @@
-"""What many runs mean together: `summary.json` of a repeated drill, a comparison, a drill's past."""
+"""What many runs mean together: `summary.json` of a repeated drill, a comparison, the past of each drill."""
 
 from enum import StrEnum
 from typing import Literal
@@ -107,6 +107,16 @@ class Compared:
 
 
 @data
+class OneSided:
+    """A quantity that only one side has: it watched streams and the other did not, or is another kind of run."""
+
+    name: str
+    unit: Unit
+    value: Interval | None
+    """As `a` and `b` of a quantity that both have. None: not known there either."""
+
+
+@data
 class Comparison:
     """A, the baseline, against B, the candidate."""
 
@@ -116,6 +126,11 @@ class Comparison:
     verdicts: Judgement
     """Whether B fails more than A does."""
     quantities: tuple[Compared, ...]
+    """Those that both sides have."""
+    only_in_a: tuple[OneSided, ...] = ()
+    """What A knows of these cannot be held against B, so that nothing but worse can be told."""
+    only_in_b: tuple[OneSided, ...] = ()
+    """There is no baseline that B could be worse than: they decide nothing."""
     judgement: Judgement
     """Worse if anything is worse; else unknown if a side or a quantity cannot be judged; else better, or the same."""
     notes: tuple[str, ...]
@@ -129,3 +144,11 @@ class Past:
     runs: tuple[RunRow, ...]
     trends: dict[str, Judgement]
     """By quantity: the newest sound run against the span of the sound ones before it."""
+
+
+@data
+class Pasts:
+    """The past of each drill, in the order of their names."""
+
+    version: int = Field(default=SUMMARY_VERSION, ge=1)
+    drills: tuple[Past, ...]

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import contextlib
 import os
 import resource
 import signal
@@ -14,12 +13,11 @@ import aiohttp
 
 from drill_runner.errors import UsageError
 from drill_runner.observe.config import ObserverConfig, Prompt, read_config, read_key, read_prompts
+from drill_runner.observe.priority import go_first, never_pause
 from drill_runner.observe.schedule import Watch, open_limit
 from drill_runner.observe.writer import SampleWriter
 
 SPARE_FILES = 64
-PRIORITY = -10
-"""Nice level. The observer needs a few hundredths of a core, but at its own time."""
 USAGE = 2
 
 
@@ -38,7 +36,8 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return USAGE
     _allow_open_files(open_limit(config) + SPARE_FILES)
-    _go_first()
+    go_first()
+    never_pause()
     try:
         asyncio.run(_observe(config, prompts, key, writer, arguments.seconds))
     finally:
@@ -80,12 +79,6 @@ def _allow_open_files(wanted: int) -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-
-
-def _go_first() -> None:
-    """Ask to be woken before other work: the less late a probe, the narrower the bounds. It works without, too."""
-    with contextlib.suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
 
 
 if __name__ == "__main__":

@@ -108,8 +108,14 @@ class Watch:
                 await asyncio.wait(left)
             for task in beside:
                 task.cancel()
-        stopped = ObserverStopped(at=time.monotonic(), scheduled=probes.scheduled, streams_scheduled=streams.scheduled)
-        self._writer.write(stopped)
+        self._writer.write(
+            ObserverStopped(
+                at=time.monotonic(),
+                scheduled=probes.scheduled,
+                streams_scheduled=streams.scheduled,
+                lines=self._writer.lines + 1,
+            )
+        )
 
     def _plan(self, prober: Prober, start: float) -> tuple[_Lane, _Lane]:
         config = self._config

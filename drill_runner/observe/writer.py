@@ -16,6 +16,7 @@ class SampleWriter:
 
     def __init__(self, path: Path) -> None:
         """Make `path`, which must not exist."""
+        self.lines = 0
         try:
             self._file = path.open("xb", buffering=0)
         except FileExistsError as error:
@@ -25,6 +26,7 @@ class SampleWriter:
 
     def write(self, sample: Sample) -> None:
         """Append one line."""
+        self.lines += 1
         self._file.write(SAMPLE.dump_json(sample) + b"\n")
 
     def sync(self) -> None:

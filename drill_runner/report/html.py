@@ -12,6 +12,9 @@ from drill_runner.model.result import Result
 from drill_runner.model.sample import Sample
 from drill_runner.report import pages, timeline, wording
 
+LISTED = 500
+"""So many failed requests are in the page; more would only make it slow. The plot has every one."""
+
 
 def render(result: Result, samples: Sequence[Sample], plan: AnyPlan | None) -> str:
     """The whole page; without a plan it says less of what was meant."""
@@ -21,6 +24,7 @@ def render(result: Result, samples: Sequence[Sample], plan: AnyPlan | None) -> s
         plan=plan,
         drill=plan.drill if isinstance(plan, Plan) else None,
         words=wording,
+        listed=LISTED,
         timeline=Markup(timeline.build(result, samples, plan).to_json()),  # noqa: S704 -- to_json escapes < > &
         style=pages.source("report.css"),
         scripts=scripts,

@@ -19,6 +19,8 @@ def render(result: Result) -> str:
         suite = TestSuite(f"{result.drill}.{name}")
         suite.timestamp = result.started_utc
         suite.add_property("run_id", result.run_id)
+        if result.delay is not None:
+            suite.add_property("fault_waited_s", f"{result.delay.seconds:.3f}")
         suite.add_testcases(cases)
         root.add_testsuite(suite)
     root.update_statistics()  # type: ignore[no-untyped-call]

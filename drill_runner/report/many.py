@@ -1,6 +1,6 @@
 """Many runs for a terminal: a repeated drill, a comparison, the past of each drill."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich import box
 from rich.console import Console
@@ -34,7 +34,7 @@ _JUDGEMENT = {
 _SAID = {
     Judgement.BETTER: "better",
     Judgement.WORSE: "worse",
-    Judgement.SAME: "same within the noise",
+    Judgement.SAME: "same",
     Judgement.UNKNOWN: "cannot tell",
 }
 
@@ -54,7 +54,7 @@ def show_summary(summary: Summary, console: Console, report: object = None) -> N
     table = _table("quantity", "median", "95 % confidence", "worst", "runs", "unknown")
     for one in summary.spreads:
         table.add_row(
-            wording.title(one.name, wording.OBJECTIVE_TITLES),
+            _quantity(one.name),
             *(wording.interval(span, one.unit) for span in (one.median, one.ci95, one.worst)),
             str(one.runs),
             str(one.unknown or ""),
@@ -71,26 +71,41 @@ def show_summary(summary: Summary, console: Console, report: object = None) -> N
 
 def show_comparison(comparison: Comparison, console: Console) -> None:
     """Print how B stands to A."""
-    style = _JUDGEMENT[comparison.judgement]
+    said = {Judgement.SAME: "the same within the noise"}.get(comparison.judgement, comparison.judgement)
     known = comparison.judgement is not Judgement.UNKNOWN
-    said = _SAID[comparison.judgement] if known else "B may be worse or not: it cannot be told"
-    console.print(Text.assemble("B is " if known else "", (said, f"bold {style}")))
+    said = said if known else "B may be worse or not: it cannot be told"
+    console.print(Text.assemble("B is " if known else "", (said, f"bold {_JUDGEMENT[comparison.judgement]}")))
     console.print(_side("A", comparison.a))
     console.print(_side("B", comparison.b))
-    table = _table("quantity", "A", "B", "B less A", "")
-    for one in comparison.quantities:
-        table.add_row(
-            wording.title(one.name, wording.OBJECTIVE_TITLES),
-            wording.interval(one.a, one.unit),
-            wording.interval(one.b, one.unit),
-            wording.differs(one.difference, one.unit) if one.difference else "",
-            Text(_SAID[one.judgement], style=_JUDGEMENT[one.judgement]),
-        )
-    verdicts = Text(_SAID[comparison.verdicts], style=_JUDGEMENT[comparison.verdicts])
-    table.add_row("Runs that failed", _failed(comparison.a), _failed(comparison.b), "", verdicts)
+    repeated = any(one.difference for one in comparison.quantities)
+    table = _table("quantity", "A", "B", *(["B less A"] if repeated else []), "")
+    for cells in _compared(comparison):
+        table.add_row(*(cells if repeated else (*cells[:3], cells[4])))
     console.print(table)
     for note in comparison.notes:
         console.print(Text(note, style="dim"))
+
+
+def _compared(comparison: Comparison) -> Iterator[tuple[str, str, str, str, Text]]:
+    """Quantity, A, B, B less A, and what it comes to."""
+    for one in comparison.quantities:
+        sides = (wording.interval(one.a, one.unit), wording.interval(one.b, one.unit))
+        difference = wording.differs(one.difference, one.unit) if one.difference else ""
+        yield _quantity(one.name), *sides, difference, _judged(one.judgement)
+    for lost in comparison.only_in_a:
+        value, style = wording.interval(lost.value, lost.unit), "yellow" if lost.value else "dim"
+        yield _quantity(lost.name), value, "", "", Text("only in A", style=style)
+    for new in comparison.only_in_b:
+        yield _quantity(new.name), "", wording.interval(new.value, new.unit), "", Text("only in B", style="dim")
+    yield "Runs that failed", _failed(comparison.a), _failed(comparison.b), "", _judged(comparison.verdicts)
+
+
+def _quantity(name: str) -> str:
+    return wording.title(name, wording.OBJECTIVE_TITLES)
+
+
+def _judged(judgement: Judgement) -> Text:
+    return Text(_SAID[judgement], style=_JUDGEMENT[judgement])
 
 
 def show_pasts(pasts: Sequence[Past], console: Console) -> None:
@@ -145,5 +160,7 @@ def _failed(side: Side) -> str:
 def _table(*heads: str, left: int = 1) -> Table:
     table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, padding=(0, 1), collapse_padding=True)
     for number, head in enumerate(heads):
-        table.add_column(head, justify="left" if number < left or not head else "right", no_wrap=number < left)
+        table.add_column(
+            head, justify="left" if number < left or not head else "right", no_wrap=number < left or not head
+        )
     return table

@@ -1,6 +1,7 @@
 """The result in short, for a pull request or a chat: verdict, reasons, objectives."""
 
 import re
+from collections.abc import Iterator
 
 from drill_runner.model.result import Result, Verdict
 from drill_runner.report import wording
@@ -11,11 +12,10 @@ _MET = {True: "✅", False: "❌", None: "❔"}
 
 def render(result: Result) -> str:
     """A few lines of GitHub-flavoured Markdown."""
-    broken = wording.faults(result) or "Nothing was broken"
     lines = [
         f"### {_SIGNS[result.verdict]} Drill {_code(result.drill)}: {result.verdict}",
         "",
-        f"{_text(broken)} · started {result.started_utc[:19]}Z · run {_code(result.run_id)}",
+        " · ".join(_facts(result)),
         "",
         *(f"- {_SIGNS[reason.verdict]} {_text(reason.text)}" for reason in result.reasons),
         "",
@@ -37,10 +37,7 @@ def render(result: Result) -> str:
             streams = whole.streams
             bad = wording.outcomes(streams.by_outcome, bad_only=True)
             lines.append(f"Streams: {streams.good} of {streams.scheduled} good; not good: {bad}.")
-    if result.in_flight is not None and result.in_flight.requests:
-        fates = ", ".join(f"{count} {fate}" for fate, count, _ in wording.fates(result.in_flight))
-        lines.append(f"In flight when the fault took hold: {fates}; {wording.retried(result.in_flight)}.")
-    lines += _waterfall(result)
+    lines += [*_lost(result), *_waterfall(result)]
     for found in result.disagreement:
         who, share, start, end = wording.disagreed(found)
         lines.append(f"Wrong answers: {_text(who)}, {share}, from {start} until {end} after the start.")
@@ -51,6 +48,22 @@ def render(result: Result) -> str:
             first = next(iter((check.message or "").splitlines()), "")
             lines.append(f"- {check.outcome}: {_code(f'{check.check}::{check.name}')} {_text(first)}".rstrip())
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _facts(result: Result) -> Iterator[str]:
+    yield _text(wording.faults(result) or "Nothing was broken")
+    if result.delay is not None:
+        yield wording.moment(result.delay)
+    yield f"started {result.started_utc[:19]}Z"
+    yield f"run {_code(result.run_id)}"
+
+
+def _lost(result: Result) -> Iterator[str]:
+    if result.losses is not None:
+        yield f"Clients: {wording.lost(result.losses)}."
+    if result.in_flight is not None and result.in_flight.requests:
+        fates = ", ".join(f"{count} {fate}" for fate, count, _ in wording.fates(result.in_flight))
+        yield f"In flight when the fault took hold: {fates}; {wording.retried(result.in_flight)}."
 
 
 def _waterfall(result: Result) -> list[str]:

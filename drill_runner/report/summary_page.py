@@ -40,10 +40,10 @@ def _bars(spread: Spread, runs: tuple[RunRow, ...]) -> Iterator[Bar]:
     if not known:
         return
     low, high = min(span.lower for _, span in known), max(span.upper for _, span in known)
-    room = (high - low) or 1.0
+    room, edge = (high - low or 1.0), (0.0 if high > low else 50.0)  # all the same: in the middle
     for run, span in known:
         yield Bar(
-            left=round(100 * (span.lower - low) / room, 2),
+            left=round(edge + 100 * (span.lower - low) / room, 2),
             width=round(100 * span.width / room, 2),
             verdict=run.verdict,
             note=f"{run.run_id}: {wording.interval(span, spread.unit)}",

@@ -23,19 +23,21 @@ _CHECK = {"passed": "green", "failed": "red", "broken": "yellow"}
 def show(result: Result, console: Console, report: Path | None = None) -> None:
     """Print the result on `console`, with the path of the HTML report if there is one."""
     console.print(_verdict(result))
-    for name, table in (
-        ("Objectives", _objectives(result)),
-        ("What happened when", _marks(result)),
-        ("Where the time went", _waterfall(result)),
-        ("Outages a client saw", _episodes(result)),
-        ("In flight when the fault took hold", _in_flight(result)),
-        ("Wrong answers", _disagreement(result)),
-        ("Service level", _windows(result)),
-        ("Service level of streams", _streams(result)),
-        (f"Checks: {wording.tally(result.checks)}", _checks(result)),
+    lost = wording.lost(result.losses) if result.losses else ""
+    for name, table, note in (
+        ("Objectives", _objectives(result), ""),
+        ("What happened when", _marks(result), ""),
+        ("Where the time went", _waterfall(result), ""),
+        ("Outages a client saw", _episodes(result), ""),
+        ("Failed requests", _losses(result), lost),
+        ("In flight when the fault took hold", _in_flight(result), ""),
+        ("Wrong answers", _disagreement(result), ""),
+        ("Service level", _windows(result), ""),
+        ("Service level of streams", _streams(result), ""),
+        ("Checks", _checks(result), wording.tally(result.checks)),
     ):
-        if table.row_count or (name.startswith("Checks") and result.faults):
-            console.print(Padding(Text(name, style="bold"), (0, 0, 0, 1)))
+        if table.row_count or (name == "Checks" and result.faults):
+            console.print(Padding(Text.assemble((name, "bold"), (f"  {note}", "dim")), (0, 0, 0, 1)))
             console.print(table if table.row_count else "")
     if report is not None:
         console.print(Padding(Text.assemble("Report  ", (str(report), "bold")), (0, 0, 0, 1)), soft_wrap=True)
@@ -66,6 +68,8 @@ def _verdict(result: Result) -> RenderableType:
             Text(reason.text),
         )
         lines.append(row)
+    if result.delay is not None:
+        lines.append(Text(f"The fault came {wording.moment(result.delay)}", style="dim"))
     return Panel(Group(*lines), border_style=style, title_align="left", title=Text(result.run_id), expand=False)
 
 
@@ -114,6 +118,14 @@ def _episodes(result: Result) -> Table:
     for count, episode in enumerate(result.episodes, 1):
         lasted = wording.interval(episode.duration) if episode.end else "not over"
         table.add_row(str(count), lasted, str(episode.failed), wording.outcomes(episode.by_outcome, bad_only=True))
+    return table
+
+
+def _losses(result: Result) -> Table:
+    columns = ("requests", "waited", "first, s after start", "last")
+    table = _table("how", *columns, numbers=frozenset(columns))
+    for one in result.losses.causes if result.losses else ():
+        table.add_row(*wording.cause(one))
     return table
 
 

@@ -6,11 +6,14 @@ from typing import Literal
 
 from drill_runner.evaluate.objectives import AT_LEAST
 from drill_runner.model.base import Interval, data
+from drill_runner.model.record import Delay
 from drill_runner.model.result import (
+    Cause,
     CheckResult,
     Disagreement,
     Fate,
     InFlight,
+    Losses,
     Mark,
     ObjectiveResult,
     Reason,
@@ -141,9 +144,10 @@ def verdict_counts(runs: Iterable[RunRow]) -> str:
 
 
 def differs(span: Interval, unit: Unit) -> str:
-    """A difference with its sign: `-0.20 to +0.31 s`."""
+    """A difference with its sign: `-0.20 to +0.31 s`; one number when both ends read the same."""
     lower, upper = (_digits(end, unit, like=max(abs(span.lower), abs(span.upper))) for end in (span.lower, span.upper))
-    return f"{_signed(lower)} to {_signed(upper)} {_suffix(unit)}".rstrip()
+    both = _signed(lower) if lower == upper else f"{_signed(lower)} to {_signed(upper)}"
+    return f"{both} {_suffix(unit)}".rstrip()
 
 
 def _signed(digits: str) -> str:
@@ -248,6 +252,33 @@ def why(result: Result) -> str:
 def faults(result: Result) -> str:
     """`server_crash on gpu1, gpu2; host_loss on gpu3`."""
     return "; ".join(f"{name} on {listed(targets)}" for name, targets in result.faults.items())
+
+
+def lost(found: Losses) -> str:
+    """`287 probes, 1 stream failed; clients waited 5.31 s for them in all; at most 14.4 s from one good answer …`."""
+    failed = "no request failed"
+    if found.requests:
+        kinds = Counter(one.kind for one in found.requests)
+        some = ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in sorted(kinds.items()))
+        failed = f"{some} failed; clients waited {number(found.request_seconds, 's')} for them in all"
+    gap = "no good answer at all"
+    if found.longest_gap_s is not None:
+        gap = f"at most {number(found.longest_gap_s, 's')} from one good answer to the next"
+    return f"{failed}; {gap}"
+
+
+def cause(one: Cause) -> tuple[str, str, str, str, str]:
+    """How, how many, how long clients waited for them, and when the first and the last were due."""
+    first, last = number(one.first_s, "s"), number(one.last_s, "s")
+    return OUTCOME_TITLES[one.outcome], str(one.requests), number(one.request_seconds, "s"), first, last
+
+
+def moment(delay: Delay) -> str:
+    """`3.21 s after steady state, drawn from 0 to 10 s (draw 2 of seed 7)`."""
+    return (
+        f"{number(delay.seconds, 's')} after steady state, drawn from 0 to {delay.span_s:g} s "
+        f"(draw {delay.number} of seed {delay.seed})"
+    )
 
 
 def listed(names: Sequence[str], most: int = 4) -> str:

@@ -61,10 +61,14 @@ class Rehearsal:
     @property
     def accounted(self) -> float:
         """Share of the scheduled probes and streams that have exactly one line."""
-        stopped = [sample for sample in self.samples if isinstance(sample, ObserverStopped)]
-        scheduled = sum(sample.scheduled + sample.streams_scheduled for sample in stopped)
         once = _once(self.probes) + _once(self.streams)
-        return once / scheduled if scheduled else 0.0
+        return once / self.scheduled if self.scheduled else 0.0
+
+    @property
+    def scheduled(self) -> int:
+        """Probes and streams, as the observer counted them."""
+        stopped = [sample for sample in self.samples if isinstance(sample, ObserverStopped)]
+        return sum(sample.scheduled + sample.streams_scheduled for sample in stopped)
 
     @property
     def streams(self) -> tuple[StreamSample, ...]:

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 
 from drill_runner.evaluate.answers import disagreement
 from drill_runner.evaluate.in_flight import in_flight
+from drill_runner.evaluate.losses import losses
 from drill_runner.evaluate.streams import level
 from drill_runner.evaluate.stretches import stretches
 from drill_runner.model.base import Interval
@@ -298,6 +299,7 @@ def _result(script: Script, plan: Plan, probes: Sequence[ProbeSample], streams: 
             [*probes, *streams],
             Interval(lower=STARTED + effect.lower, upper=STARTED + effect.upper) if effect else None,
         ),
+        losses=losses(probes, streams, STARTED),
         phases=_phases(script),
         marks=marks,
         stretches=stretches(marks),

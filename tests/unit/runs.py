@@ -221,4 +221,15 @@ def write(run: History, folder: Path) -> Path:
         (folder / "plan.json").write_bytes(_PLAN.dump_json(run.plan, indent=2) + b"\n")
     (folder / "journal.jsonl").write_bytes(b"".join(_RECORD.dump_json(record) + b"\n" for record in run.records))
     (folder / "samples.jsonl").write_bytes(b"".join(_SAMPLE.dump_json(sample) + b"\n" for sample in run.samples))
+    for phase in {record.phase for record in run.records if isinstance(record, CheckFinished)}:
+        cases = [one.name for one in run.records if isinstance(one, CheckFinished) and one.phase is phase]
+        content = "".join(f'<testcase name="{name}"/>' for name in cases)
+        (folder / f"checks-{phase}.xml").write_text(f"<testsuites><testsuite>{content}</testsuite></testsuites>")
     return folder
+
+
+def counted(run: History) -> History:
+    """`run` with the numbers of lines that a journal and an observer write into their last ones."""
+    records = [replace(one, records=len(run.records)) if isinstance(one, RunEnded) else one for one in run.records]
+    samples = [replace(one, lines=len(run.samples)) if isinstance(one, ObserverStopped) else one for one in run.samples]
+    return replace(run, records=tuple(records), samples=tuple(samples))

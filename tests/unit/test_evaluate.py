@@ -16,6 +16,8 @@ from drill_runner.model.plan import Phase
 from drill_runner.model.record import (
     CheckFinished,
     DamageExceeded,
+    Delay,
+    DelayDrawn,
     Detected,
     EffectMissing,
     EffectShown,
@@ -44,6 +46,8 @@ from tests.unit.runs import (
     probe,
     probes,
     records,
+    stream,
+    streams,
     watched,
     write,
 )
@@ -98,6 +102,58 @@ def test_a_recovery_playbook_starts_when_the_journal_says():
     started = PlaybookStarted(at=BEGIN + 3.5, phase=Phase.RECOVER, playbook="recover_host")
     result = evaluate(history(plan=plan(playbook="recover_host"), records=(*records()[:-1], started, records()[-1])))
     assert mark(result, "recovery_started").instant == Interval(lower=3.5, upper=3.5)
+
+
+def test_the_effect_says_how_long_it_took():
+    asked = PlaybookStarted(at=BEGIN + 1.5, phase=Phase.INJECT, playbook="fault_inject", hosts=("gpu2",))
+    effect = mark(evaluate(history(records=(*records()[:-1], asked, records()[-1]))), "effect")
+    assert effect.evidence == "gpu2: process 7 is gone; 0.50 to 0.56 s after its injection began"
+
+
+def test_the_moment_that_was_drawn_is_part_of_the_result():
+    drawn = Delay(seconds=0.25, span_s=10, seed=7, number=3)
+    first, *rest = records()
+    told = evaluate(history(records=(first, DelayDrawn(at=BEGIN + 1.25, delay=drawn), *rest)))
+    assert (told.delay, evaluate(history()).delay) == (drawn, None)
+
+
+def test_what_clients_lost_is_listed_counted_and_timed():
+    failing: dict[int, ProbeSample | Outcome] = {
+        18: probe(18, Outcome.HTTP_ERROR, after=0.5),
+        19: probe(19, Outcome.TIMEOUT, after=2.0),
+        20: Outcome.NOT_SENT,
+    }
+    cut = {3: stream(3, Outcome.TRUNCATED, tokens=2)}
+    found = evaluate(history(watched(probes(48, failing), pool=LOOKS, streamed=streams(12, cut)))).losses
+    assert found is not None
+    assert [(one.kind, one.seq, one.due_s, one.outcome) for one in found.requests] == [
+        ("stream", 3, 1.5625, Outcome.TRUNCATED),
+        ("probe", 18, 2.25, Outcome.HTTP_ERROR),
+        ("probe", 19, 2.375, Outcome.TIMEOUT),
+    ]
+    waited = cut[3].end - cut[3].due
+    assert found.request_seconds == 2.5 + waited
+    assert [(one.outcome, one.requests, one.request_seconds, one.first_s, one.last_s) for one in found.causes] == [
+        (Outcome.HTTP_ERROR, 1, 0.5, 2.25, 2.25),
+        (Outcome.TIMEOUT, 1, 2.0, 2.375, 2.375),
+        (Outcome.TRUNCATED, 1, waited, 1.5625, 1.5625),
+    ]
+    assert found.longest_gap_s == 4 * PERIOD  # probe 17 was answered, 21 again
+
+
+def test_nothing_lost_and_nothing_ever_answered():
+    nothing = evaluate(history()).losses
+    assert nothing is not None
+    assert (nothing.requests, nothing.request_seconds, nothing.causes, nothing.longest_gap_s) == ((), 0, (), PERIOD)
+    never = evaluate(history(watched(probes(8, dict.fromkeys(range(8), Outcome.TIMEOUT))))).losses
+    assert never is not None
+    assert (len(never.requests), never.longest_gap_s) == (8, None)
+
+
+def test_a_gap_that_lasts_to_the_end_counts():
+    found = evaluate(history(watched(probes(16, dict.fromkeys(range(4, 16), Outcome.HTTP_ERROR))))).losses
+    assert found is not None
+    assert found.longest_gap_s == 12 * PERIOD + ENDED_AFTER - ANSWERED_AFTER
 
 
 def test_a_replica_that_was_never_seen_to_leave_proves_its_return_by_its_own_answer():

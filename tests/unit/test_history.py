@@ -1,5 +1,6 @@
 """A run folder that is damaged, incomplete or too new."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -56,8 +57,54 @@ def test_a_newer_version_is_refused_by_name(folder: Path, name: str, extra: byte
     path = folder / name
     newer = path.read_bytes().replace(b'"version":1', b'"version":2').replace(b'"version": 1', b'"version": 2')
     path.write_bytes(newer.replace(b"{", b"{" + extra, 1))
-    with pytest.raises(UsageError, match=rf"{name}: written by a newer version .*run format 2.*reads up to 1"):
+    said = rf"{name}: written by a newer version of this program.*in run format 2; this one reads 1\. Judge it "
+    with pytest.raises(UsageError, match=said):
         read_run(folder)
+
+
+def test_of_another_version_s_folder_it_is_said_who_wrote_it_and_what_can_be_read(folder: Path):
+    path = folder / "journal.jsonl"
+    path.write_bytes(
+        path.read_bytes()
+        .replace(b'"version":1', b'"version":2')
+        .replace(b'{"python"', b'{"drill_runner":"9.9","python"')
+    )
+    (folder / "report.html").write_text("x")
+    with pytest.raises(UsageError, match=r"of this program, 9\.9, in run format 2.*is in \S+/run/report\.html$"):
+        read_run(folder)
+
+
+@pytest.mark.parametrize("name", ["plan.json", "journal.jsonl", "samples.jsonl"])
+@pytest.mark.parametrize("gone", [b"", b'"no_longer_there": 1, '])
+def test_an_older_version_is_refused_by_name(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, gone: bytes):
+    monkeypatch.setattr("drill_runner.evaluate.history.RUN_VERSION", 3)
+    monkeypatch.setattr("drill_runner.evaluate.history.OLDEST_RUN_VERSION", 2)
+    for path in folder.glob("*.json*"):
+        older = b"1" if path.name == name else b"3"
+        path.write_bytes(re.sub(rb'"version": ?1', b'"version":' + older, path.read_bytes()))
+    (folder / name).write_bytes((folder / name).read_bytes().replace(b"{", b"{" + gone, 1))
+    with pytest.raises(
+        UsageError, match=rf"{name}: written by an older version .*in run format 1; this one reads 2 to 3"
+    ):
+        read_run(folder)
+
+
+def test_a_number_below_the_first_is_older_too(folder: Path):
+    path = folder / "plan.json"
+    path.write_bytes(path.read_bytes().replace(b'"version": 1', b'"version": 0'))
+    with pytest.raises(UsageError, match=r"plan.json: written by an older version .*in run format 0; this one reads 1"):
+        read_run(folder)
+
+
+def test_an_older_layout_of_the_same_number_is_named_and_the_rest_is_kept(folder: Path):
+    """As before the first release, when nobody counted."""
+    path = folder / "plan.json"
+    path.write_bytes(path.read_bytes().replace(b'"steady_s"', b'"quiet_s"'))
+    run = read_run(folder)
+    (said,) = run.problems
+    assert said.startswith("plan.json is damaged, or of a layout from before the first release: drill: quiet_s: Unexp")
+    result = evaluate(run)
+    assert (result.verdict, result.run_id, len(run.samples)) == (Verdict.INCONCLUSIVE, "run", len(history().samples))
 
 
 def test_what_is_no_run_folder_is_refused(tmp_path: Path):

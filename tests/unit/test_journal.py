@@ -4,7 +4,7 @@ import pytest
 
 from drill_runner.journal import RECORD, Journal
 from drill_runner.model.plan import Phase
-from drill_runner.model.record import PhaseEnded, PhaseStarted, Record
+from drill_runner.model.record import PhaseEnded, PhaseStarted, Record, RunEnded
 
 
 def test_a_record_is_on_disk_when_write_returns(tmp_path, monkeypatch):
@@ -38,10 +38,17 @@ def test_a_run_s_journal_is_never_written_over(tmp_path):
     assert path.read_text() == "what was\n"
 
 
-def test_a_full_disk_is_heard_of(tmp_path):
+def test_a_full_disk_is_heard_of_and_the_last_record_counts_what_it_did_not_take(tmp_path):
     record = PhaseStarted(at=1.0, phase=Phase.INJECT)
-    with Journal(tmp_path / "journal.jsonl") as journal:
-        os.dup2(full := os.open("/dev/full", os.O_WRONLY), journal._file)
-        os.close(full)
+    path = tmp_path / "journal.jsonl"
+    with Journal(path) as journal:
+        taken, journal._file = journal._file, os.open("/dev/full", os.O_WRONLY)
         with pytest.raises(OSError, match="No space left"):
             journal.write(record)
+        os.close(journal._file)
+        journal._file = taken
+        journal.write(record)
+        journal.write(RunEnded(at=2.0, utc="2026-11-24T10:15:06Z", reverted=True))
+    _, ended = [RECORD.validate_json(line) for line in path.read_bytes().splitlines()]
+    assert isinstance(ended, RunEnded)
+    assert ended.records == 3

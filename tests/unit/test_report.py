@@ -11,8 +11,10 @@ import pytest
 from junitparser import Error, Failure, JUnitXml
 from pydantic import TypeAdapter
 
-from drill_runner.evaluate import result_schema, to_json
+from drill_runner.evaluate import to_json
 from drill_runner.model.base import Interval
+from drill_runner.model.plan import Watch
+from drill_runner.model.record import Delay
 from drill_runner.model.result import ObjectiveResult, Reason, Verdict
 from drill_runner.model.sample import Outcome
 from drill_runner.report import html, junit, markdown, schema, text, timeline, wording, write_all, write_atomically
@@ -39,15 +41,20 @@ def render(told: Story) -> str:
 # --- schema ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_committed_schema_is_what_the_classes_say() -> None:
-    assert schema.PATH.read_text() == result_schema(), "run: python -m drill_runner.report.schema"
+@pytest.mark.parametrize("name", schema.SCHEMAS)
+def test_the_committed_schemas_are_what_the_classes_say(name: str) -> None:
+    assert schema.path(name).read_text() == schema.SCHEMAS[name](), "run: python -m drill_runner.report.schema"
+    jsonschema.Draft202012Validator.check_schema(json.loads(schema.path(name).read_text()))
+
+
+def test_every_committed_schema_is_made_from_classes() -> None:
+    there = {path.name for path in Path(schema.__file__).parent.glob("*.schema.json")}
+    assert there == {schema.path(name).name for name in schema.SCHEMAS}
 
 
 @each_story
 def test_results_keep_to_the_schema(name: StoryName) -> None:
-    document = json.loads(schema.PATH.read_text())
-    validator = jsonschema.Draft202012Validator(document)
-    validator.check_schema(document)
+    validator = jsonschema.Draft202012Validator(json.loads(schema.path("result").read_text()))
     result = json.loads(to_json(story(name).result))
     assert list(validator.iter_errors(result)) == []
     assert list(validator.iter_errors(result | {"verdict": "maybe"}))
@@ -172,13 +179,52 @@ def test_the_page_tells_of_streams_requests_in_flight_and_wrong_answers() -> Non
     assert "Service level of streams" not in page_without_scripts(html.render(replace(result, windows=()), (), None))
 
 
+def test_what_clients_lost_is_in_every_format() -> None:
+    told = story("outage")
+    assert told.result.losses is not None
+    said = wording.lost(told.result.losses)
+    assert said == (
+        "287 probes, 8 streams failed; clients waited 4.37 s for them in all; "
+        "at most 14.4 s from one good answer to the next"
+    )
+    page = page_without_scripts(render(told))
+    assert said in page
+    assert '<th scope="row">HTTP error</th><td class="n">271</td>' in page
+    assert '<th scope="row">probe 161</th><td class="n">8.050</td>' in page
+    assert re.search(r"HTTP error +271 +4\.\d+ s +", text.render(told.result))
+    assert said in markdown.render(told.result)
+
+
+def test_a_long_list_of_failed_requests_is_cut_in_the_page() -> None:
+    told = story("outage")
+    assert told.result.losses is not None
+    (first, *_) = told.result.losses.requests
+    many = replace(told.result, losses=replace(told.result.losses, requests=(first,) * 501))
+    page = page_without_scripts(html.render(many, told.samples, told.plan))
+    assert page.count(f'<th scope="row">{first.kind} {first.seq}</th>') == 500
+    assert "The first 500; <code>result.json</code> has all of them." in page
+
+
+def test_a_watch_tells_of_its_streams_too() -> None:
+    told = story("calm")
+    watch = Watch(kind="watch", run_id="20261124T101500Z-watch", endpoint=told.plan.endpoint)
+    page = page_without_scripts(html.render(replace(told.result, checks=(), faults={}), told.samples, watch))
+    assert "Service level of streams" in page
+    assert 'id="checks"' not in page
+
+
+def test_when_no_effect_was_shown_nothing_is_said_to_come_after_it() -> None:
+    assert "After the effect" not in page_without_scripts(render(story("no_effect")))
+    assert "After the effect" in page_without_scripts(render(story("outage")))
+
+
 def test_a_long_message_of_a_check_folds_away() -> None:
     told = story("flap")
     page = html.render(told.result, told.samples, told.plan)
     assert "<summary>AssertionError: gpu2 is DOWN in backend llm</summary><pre>AssertionError" in page
     (*others, check) = told.result.checks
     blank = replace(told.result, checks=(*others, replace(check, message="\n")))
-    assert "<details>" not in html.render(blank, told.samples, told.plan)
+    assert "<details>" not in html.render(blank, told.samples, told.plan).partition('id="checks"')[2]
 
 
 def test_what_was_not_judged_says_so_in_every_format() -> None:
@@ -190,6 +236,18 @@ def test_what_was_not_judged_says_so_in_every_format() -> None:
     assert markdown.render(result).count("not judged") == len(objectives)
     suite = next(one for one in JUnitXml.fromstring(junit.render(result)) if one.name.endswith(".objectives"))
     assert (suite.skipped, suite.errors, suite.failures) == (len(objectives), 0, 0)
+
+
+def test_the_moment_that_was_drawn_is_in_every_format() -> None:
+    told = story("calm")
+    result = replace(told.result, delay=Delay(seconds=3.2071, span_s=10, seed=7, number=2))
+    said = "3.21 s after steady state, drawn from 0 to 10 s (draw 2 of seed 7)"
+    assert f"<dd>{said}</dd>" in html.render(result, told.samples, told.plan)
+    assert f"The fault came {said}" in text.render(result, 120)
+    assert f"server\\_crash on gpu2 · {said} · started" in markdown.render(result)
+    assert 'name="fault_waited_s" value="3.207"' in junit.render(result)
+    assert json.loads(to_json(result))["delay"] == {"number": 2, "seconds": 3.2071, "seed": 7, "span_s": 10.0}
+    assert "drawn from" not in render(told) + text.render(told.result) + markdown.render(told.result)
 
 
 # --- JUnit, Markdown, text -------------------------------------------------------------------------------------------

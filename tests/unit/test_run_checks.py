@@ -8,7 +8,7 @@ import pytest
 from drill_runner.model.inventory import Endpoint, Inventory
 from drill_runner.model.plan import Phase
 from drill_runner.model.record import CheckFinished
-from drill_runner.postconditions import run_checks
+from drill_runner.postconditions import _cases, run_checks
 
 pytestmark = pytest.mark.slow  # starts processes and waits for them
 
@@ -52,6 +52,15 @@ def run(project: Path, *checks: str, timeout_s: float = 60) -> dict[str, list[Ch
 
 def outcomes(results: list[CheckFinished]) -> list[str]:
     return [result.outcome for result in results]
+
+
+def test_a_report_that_is_cut_off_at_any_byte_is_no_report() -> None:
+    whole = (
+        '<?xml version="1.0"?><testsuites><testsuite><testcase name="a"/><testcase name="b"/></testsuite></testsuites>'
+    )
+    assert [case.name for case in _cases(whole) or []] == ["a", "b"]
+    assert [_cases(whole[:size]) for size in range(len(whole))] == [None] * len(whole)
+    assert _cases("<html/>") is None
 
 
 def test_each_test_ends_as_it_ended(project: Path) -> None:

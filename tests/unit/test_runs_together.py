@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import sqlite3
 import statistics
 import time
@@ -30,7 +31,6 @@ from drill_runner.history import (
     stored_rows,
     summarise,
     summary_json,
-    summary_schema,
 )
 from drill_runner.history.store import STORE
 from drill_runner.journal import Journal
@@ -71,6 +71,11 @@ def a_row(
     )
 
 
+def with_goodput(one: RunRow, value: Interval | None) -> RunRow:
+    more = Measured(name="goodput_min", unit="share", actual=value, noise=value)
+    return replace(one, measured=(*one.measured, more))
+
+
 def some(*middles: float | None) -> list[RunRow]:
     """Runs with these recovery times, each known to a tenth of a second."""
     return [a_row(n, None if at is None else span(at - 0.05, at + 0.05)) for n, at in enumerate(middles)]
@@ -87,6 +92,15 @@ def summary_of(rows: Sequence[RunRow], wanted: int | None = None, stopped: str |
         seed=7,
         span_s=10,
     )
+
+
+def fits(text: str, name: str) -> None:
+    """`text` keeps to the committed schema called `name`, which refuses what it does not know."""
+    document = json.loads(schema.path(name).read_text())
+    validator = jsonschema.Draft202012Validator(document)
+    found = json.loads(text)
+    assert [error.message for error in validator.iter_errors(found)] == []
+    assert list(validator.iter_errors(found | {"surprise": 1}))
 
 
 class TestBootstrap:
@@ -146,9 +160,9 @@ class TestSummary:
         rows = [a_row(n, span(1), verdict=by[letter]) for n, letter in enumerate(verdicts)]
         assert summary_of(rows, wanted=5).verdict == worst
 
-    def test_the_committed_schema_is_the_classes_and_fits(self):
-        assert schema.SUMMARY_PATH.read_text() == summary_schema()
-        jsonschema.validate(json.loads(summary_json(summary_of(some(1, None, 3)))), json.loads(summary_schema()))
+    def test_it_keeps_to_its_schema(self):
+        fits(summary_json(summary_of(some(1, None, 3))), "summary")
+        fits(summary_json(summary_of([], wanted=3, stopped="interrupted by SIGINT")), "summary")
 
     def test_the_page_holds_every_run_and_no_markup_of_theirs(self):
         nasty = replace(a_row(1, span(3), verdict=Verdict.FAILED), why="<script>alert(1)</script>")
@@ -190,10 +204,30 @@ class TestCompare:
 
     def test_what_the_baseline_does_not_know_keeps_no_candidate_out(self):
         assert compare("a", some(None), "b", some(1)).judgement is Judgement.SAME
-        more = replace(
-            some(1)[0], measured=(*some(1)[0].measured, Measured(name="x", unit="s", actual=None, noise=None))
-        )
-        assert [one.name for one in compare("a", some(1), "b", [more]).quantities] == ["rto_s", "availability"]
+
+    def test_what_only_one_side_has_is_named_and_only_a_s_keeps_the_gate_shut(self):
+        less, more = some(1), [with_goodput(some(1)[0], span(0.95, 0.97))]
+        gone, new = compare("a", more, "b", less), compare("a", less, "b", more)
+        (only,) = gone.only_in_a
+        assert (only.name, only.unit, only.value) == ("goodput_min", "share", span(0.95, 0.97))
+        assert (gone.only_in_b, new.only_in_a, new.only_in_b) == ((), (), (only,))
+        assert (gone.judgement, new.judgement) == (Judgement.UNKNOWN, Judgement.SAME)
+        assert compare("a", more, "b", some(1.2)).judgement is Judgement.WORSE
+
+    def test_what_only_a_has_and_never_knew_says_nothing_against_b(self):
+        found = compare("a", [with_goodput(some(1)[0], None)], "b", some(1))
+        assert ([one.value for one in found.only_in_a], found.judgement) == ([None], Judgement.SAME)
+
+    def test_what_only_a_repeated_drill_has_is_the_median_s_interval(self):
+        more = [with_goodput(one, span(0.9 + n / 100)) for n, one in enumerate(some(1, 1, 1, 1, 1, 1, 1))]
+        (only,) = compare("a", more, "b", some(*[1.0] * 7)).only_in_a
+        assert only.value is not None
+        assert 0.9 <= only.value.lower < 0.93 < only.value.upper <= 0.96
+
+    def test_a_watch_against_a_drill_tells_what_a_watch_cannot_know(self):
+        drill, watch = evaluate(runs.history()), some(1)[0]
+        found = compare("a", [row(drill)], "b", [watch])
+        assert {"replica_rto_s", "detect_s"} < {one.name for one in found.only_in_a}
 
     def test_repeated_drills_differ_beyond_the_noise(self):
         dice = random.Random(2)  # noqa: S311
@@ -244,8 +278,8 @@ def test_the_noise_of_an_older_result_s_counts_is_not_known():
 
 def test_the_trend_is_the_newest_sound_run_against_all_before():
     rows = [*some(1, 1.2, 1.1), a_row(50, span(70), verdict=Verdict.INCONCLUSIVE)]
-    assert pasts(rows, 10)[0].trends["rto_s"] is Judgement.SAME
-    found = pasts([*rows, a_row(55, span(5))], 3)[0]
+    assert pasts(rows, 10).drills[0].trends["rto_s"] is Judgement.SAME
+    found = pasts([*rows, a_row(55, span(5))], 3).drills[0]
     assert found.trends["rto_s"] is Judgement.WORSE
     assert [run.run_id[-16:-13] for run in found.runs] == ["02Z", "50Z", "55Z"]
 
@@ -348,7 +382,9 @@ class TestHistory:
         assert done.exit_code == 0
         lines = [line.split()[:2] for line in done.output.splitlines() if "Z-" in line]
         assert lines == [[OUTAGE, "failed"], [NO_EFFECT, "inconclusive"]]
-        (past,) = json.loads(call(project, "history", "--json").stdout)
+        printed = call(project, "history", "--json").stdout
+        fits(printed, "history")
+        (past,) = json.loads(printed)["drills"]
         assert (past["drill"], len(past["runs"]), past["trends"]["rto_s"]) == (DRILL, 3, "worse")
 
     def test_an_unknown_drill_and_no_runs(self, project: Project, tmp_path: Path):
@@ -365,10 +401,25 @@ class TestCompareCommand:
         assert call(project, "compare", a, b).exit_code == 0
 
     def test_for_programs(self, project: Project):
-        found = json.loads(call(project, "compare", CALM, OUTAGE, "--json").stdout)
+        printed = call(project, "compare", CALM, OUTAGE, "--json").stdout
+        fits(printed, "comparison")
+        found = json.loads(printed)
         assert found["judgement"] == "worse"
         rto = next(one for one in found["quantities"] if one["name"] == "rto_s")
         assert rto["a"]["upper"] < rto["b"]["lower"]
+
+    def test_what_only_one_side_has_is_shown_and_decides_as_it_should(self, project: Project):
+        newer = project.runs / "20261124T130000Z-server_crash"
+        told = leave(newer, "calm")
+        more = Measured(name="goodput_min", unit="share", actual=span(0.95), noise=span(0.9, 0.97))
+        (newer / "result.json").write_text(to_json(replace(told, measured=(*told.measured, more))))
+        gone, new = (call(project, "compare", *sides, "--gate") for sides in ((newer.name, CALM), (CALM, newer.name)))
+        assert (gone.exit_code, new.exit_code) == (3, 0)
+        assert re.search(r"Goodput +90 to 97 % +only in A", gone.output)
+        assert re.search(r"Goodput +90 to 97 % +only in B", new.output)
+        printed = call(project, "compare", newer.name, CALM, "--json").stdout
+        fits(printed, "comparison")
+        assert [one["name"] for one in json.loads(printed)["only_in_a"]] == ["goodput_min"]
 
     def test_what_is_not_there(self, project: Project):
         assert "no such run" in call(project, "compare", CALM, "nothing").stderr
@@ -427,6 +478,9 @@ class TestRepeat:
         assert [delay.number for _, delay in ran] == [1, 2, 3]
         assert len({delay.seconds for _, delay in ran}) == len({plan.leases[0].id for plan, _ in ran}) == 3
         assert (summary.verdict, len(summary.runs), summary.stopped, summary.seed) == (Verdict.PASSED, 3, None, 11)
+        fits((folder / "summary.json").read_text(), "summary")
+        for run in summary.runs:
+            fits((folder / run.run_id / "result.json").read_text(), "result")
         assert json.loads((folder / "summary.json").read_text())["wanted"] == 3
         assert all((folder / run.run_id / "result.json").exists() for run in summary.runs)
         assert len(stored_rows(project.runs)) == 6
