@@ -61,6 +61,10 @@ drills: lab-up ## Every drill, against the lab
 .PHONY: test
 test: check check-slow molecule drills ## Everything
 
+.PHONY: torture
+torture: lab-up ## The runner killed at 200 instants of all drills: nothing may stay broken
+	python -m tests.torture
+
 .PHONY: calibrate
 calibrate: .venv/.ready ## Measured times against outages of known length, quiet and with a core busy
 	python -m tests.calibrate

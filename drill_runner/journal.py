@@ -17,11 +17,24 @@ RECORD: TypeAdapter[Record] = TypeAdapter(Record)
 class Journal:
     """Append-only `journal.jsonl`. A record is on disk when `write` returns, so a crash never hides an intent."""
 
-    def __init__(self, path: Path) -> None:
-        """Make the file; FileExistsError if a run has it already."""
-        self._records = 0
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    def __init__(self, path: Path, *, again: bool = False) -> None:
+        """Make the file, or go on with one.
+
+        Args:
+            path: Of the file.
+            again: It is that of a run whose runner died. A record that was cut off stays on a line of its own, where a
+                reader finds it unreadable.
+
+        Raises:
+            FileExistsError: A run has it already, and not `again`.
+        """
+        before = path.read_bytes() if again and path.exists() else b""
+        exclusive = 0 if again else os.O_EXCL
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | exclusive | os.O_APPEND | os.O_CLOEXEC, 0o644)
         self._one = threading.Lock()
+        self._records = len(before.splitlines())
+        if before and not before.endswith(b"\n"):
+            os.write(self._file, b"\n")
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)

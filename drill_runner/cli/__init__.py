@@ -17,6 +17,7 @@ COMMANDS = {
     "list": "Show the faults, the drills or the runs; or who did what, from the audit log.",
     "plan": "Show what a drill would do, step by step; touches nothing.",
     "run": "Run a drill: break, watch, recover, check, revert, judge.",
+    "resume": "Wind down a run whose runner died: end its faults, recover, check, judge.",
     "approve": "Let somebody else run a drill: read its plan, and sign it.",
     "observe": "Watch any OpenAI-compatible service without a drill, and judge it.",
     "report": "Show the result of a stored run.",

@@ -52,3 +52,18 @@ def test_a_full_disk_is_heard_of_and_the_last_record_counts_what_it_did_not_take
     _, ended = [RECORD.validate_json(line) for line in path.read_bytes().splitlines()]
     assert isinstance(ended, RunEnded)
     assert ended.records == 3
+
+
+def test_a_dead_runner_s_journal_goes_on_after_what_was_cut_off(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    with Journal(path) as journal:
+        journal.write(PhaseStarted(at=1.0, phase=Phase.INJECT))
+    path.write_bytes(path.read_bytes() + b'{"kind":"phase_st')
+    with Journal(path, again=True) as journal:
+        journal.write(RunEnded(at=2.0, utc="2026-11-24T10:15:06Z", reverted=True))
+    first, torn, last = path.read_bytes().splitlines()
+    assert RECORD.validate_json(first) == PhaseStarted(at=1.0, phase=Phase.INJECT)
+    assert torn == b'{"kind":"phase_st'
+    ended = RECORD.validate_json(last)
+    assert isinstance(ended, RunEnded)
+    assert ended.records == 3

@@ -1,0 +1,52 @@
+"""`make torture`: many kills, and how late each undo came."""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+
+from tests.integration.conftest import PROJECT
+from tests.torture.kill import RENEW_WITHIN_S, Fate, kill_at
+from tests.torture.points import points
+from tests.torture.residue import look
+
+
+def main() -> int:
+    """Exit code 1 when something was left, or an undo came later than the leases' period and a second."""
+    parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
+    parser.add_argument("--points", type=int, default=200, help="How many kills. [default: %(default)s]")
+    parser.add_argument("--seed", type=int, default=1, help="Of the instants. [default: %(default)s]")
+    parser.add_argument("--drill", action="append", help="Only this drill; may be given several times.")
+    given = parser.parse_args()
+    drills = given.drill or sorted(path.stem for path in PROJECT.drills.glob("*.yml"))
+    console = Console(highlight=False)
+    before = look()
+    fates: list[Fate] = []
+    for number, point in enumerate(points(drills, given.points, given.seed), start=1):
+        with tempfile.TemporaryDirectory(prefix="drill_runner-torture-") as folder:
+            fate = kill_at(point, before, Path(folder))
+        fates.append(fate)
+        how = "had ended before" if fate.ended else f"leases gone {fate.leases_gone_s:.1f} s later"
+        console.print(f"{number:4}  {point}: line {fate.journal}; {how}; {len(fate.left)} left behind")
+        for line in fate.left:
+            console.print(f"      {line}")
+        if fate.left:
+            break  # what follows would only meet this again
+    return summed_up(fates, given.points, console)
+
+
+def summed_up(fates: list[Fate], wanted: int, console: Console) -> int:
+    """Print the promises beside what was seen."""
+    killed = [fate for fate in fates if not fate.ended]
+    latest = max((fate.leases_gone_s for fate in killed), default=0.0)
+    dirty = [fate for fate in fates if fate.left]
+    console.print(f"kills: {len(killed)} of {wanted}; {len(fates) - len(killed)} runs had ended before their point")
+    console.print(f"something was left behind: {len(dirty)}; promised: 0")
+    console.print(f"latest end of a lease: {latest:.1f} s after the kill; promised: {RENEW_WITHIN_S + 1} s")
+    return int(bool(dirty) or latest > RENEW_WITHIN_S + 1 or len(fates) < wanted)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""Kill the runner of a drill at a point, and see what becomes of the hosts with nobody's help."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from tests.integration.conftest import PROJECT, command
+from tests.torture.points import Point
+from tests.torture.residue import LEASES, Snapshot, differences, look
+
+RENEW_WITHIN_S = 10
+CLEAN_WITHIN_S = 180.0
+"""Until the hosts are as before: some have to boot, and load their weights."""
+RUN_WITHIN_S = 300.0
+LOOK_EVERY_S = 0.2
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What came of one kill."""
+
+    point: Point
+    journal: int
+    """Lines that the journal had."""
+    ended: bool
+    """The run was over before its point came: nothing was killed."""
+    leases_gone_s: float
+    """From the kill until no lease was found any more, in seconds; 0 when there was none."""
+    left: tuple[str, ...]
+    """What is still different from before when the time is over."""
+
+
+def short(drill: str, folder: Path) -> Path:
+    """The drill with little watching, whose leases have to be renewed often. Nothing else of it is changed."""
+    plan = yaml.safe_load((PROJECT.drills / f"{drill}.yml").read_text())
+    plan |= {"steady_s": 1, "settle_s": 1, "renew_within_s": RENEW_WITHIN_S, "steady_state": ["endpoint"]}
+    path = folder / f"{drill}.yml"
+    path.write_text(yaml.safe_dump(plan))
+    return path
+
+
+def kill_at(point: Point, before: Snapshot, folder: Path) -> Fate:
+    """Start the drill, kill its runner with SIGKILL, then only look."""
+    runs = folder / "runs"
+    with (folder / "said").open("wb") as said:
+        run = subprocess.Popen(
+            command("run", short(point.drill, folder), "--runs", runs), cwd=PROJECT.root, stdout=said, stderr=said
+        )
+    try:
+        ended = not _reached(point, run, runs)
+    finally:
+        killed = time.monotonic()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(run.pid, signal.SIGKILL)
+        run.wait()
+    lines = _lines(runs)
+    gone = _leases_gone() - killed
+    return Fate(point, lines, ended, gone if not ended else 0.0, tuple(_left(before)))
+
+
+def _reached(point: Point, run: "subprocess.Popen[bytes]", runs: Path) -> bool:
+    began = time.monotonic()
+    while run.poll() is None and time.monotonic() - began < RUN_WITHIN_S:
+        lines = _lines(runs)
+        if (point.line is None and time.monotonic() - began >= point.seconds) or (point.line or 10**6) <= lines:
+            return True
+        time.sleep(0.005)
+    return False
+
+
+def _lines(runs: Path) -> int:
+    return sum(path.read_bytes().count(b"\n") for path in runs.glob("2*/journal.jsonl"))
+
+
+def _leases_gone() -> float:
+    """When no host, and not this machine, had a lease any more; or when the patience was over."""
+    deadline = time.monotonic() + CLEAN_WITHIN_S
+    while True:
+        now = time.monotonic()
+        if (not _any_lease()) or now > deadline:
+            return now
+        time.sleep(LOOK_EVERY_S)
+
+
+def _any_lease() -> bool:
+    if LEASES.is_dir() and any(LEASES.iterdir()):
+        return True
+    here = look_for_leases()
+    return here is None or bool(here)
+
+
+def look_for_leases() -> list[str] | None:
+    """Folders of leases on the inference hosts; None when one does not answer."""
+    done = subprocess.run(
+        command_of_ansible("find /var/lib/drill-lease -mindepth 1 -maxdepth 1 2>/dev/null; true"),
+        cwd=PROJECT.root, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        return None
+    return [line for line in done.stdout.splitlines() if line.startswith("/var/lib/drill-lease/")]
+
+
+def command_of_ansible(shell: str) -> list[str]:
+    """Ansible's own command, on every host of the lab, as root."""
+    program = str(Path(command()[0]).with_name("ansible"))
+    return [program, "lab", "-i", str(PROJECT.lab_inventory), "-b", "-m", "ansible.builtin.raw", "-a", shell]
+
+
+def _left(before: Snapshot) -> list[str]:
+    deadline = time.monotonic() + CLEAN_WITHIN_S
+    while True:
+        left = differences(before, look())
+        if not left or time.monotonic() > deadline:
+            return left
+        time.sleep(1)
