@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import testinfra
+import yaml
 from pydantic import TypeAdapter
 
 from tests.integration.conftest import PROJECT
@@ -16,7 +17,7 @@ Snapshot = Mapping[str, Mapping[str, tuple[str, ...]]]
 """Lines by what they are about, by host."""
 
 HOSTS = ("lb1", "gpu1", "gpu2", "store1")
-LAB = "drill-lab"
+LAB = yaml.safe_load((PROJECT.lab_inventory / "group_vars/all/drill.yml").read_text())["lab_name"]
 LEASES = Path.home() / ".local/state/drill_runner" / LAB / "leases"
 ON_HOST = Path(__file__).with_name("on_host.py")
 _ANSWER: TypeAdapter[dict[str, tuple[str, ...]]] = TypeAdapter(dict[str, tuple[str, ...]])
