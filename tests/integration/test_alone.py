@@ -15,7 +15,7 @@ from tests.torture.kill import CLEAN_WITHIN_S, look_for_leases
 from tests.torture.residue import LAB, Snapshot, differences, look
 
 TARGET = "gpu1"
-CUT_FOR_S = 40
+CUT_FOR_S = 20
 HANG = f"""\
 summary: A replica hangs until somebody ends that; nobody does.
 faults:
@@ -23,6 +23,7 @@ faults:
     targets: {TARGET}
 steady_state: [endpoint, pool_full]
 steady_s: 1
+settle_s: 20
 detection: {{load_balancer: down, within_s: 30}}
 recovery: {{within_s: 120}}
 objectives: {{replica_rto_s: 110}}
