@@ -72,7 +72,7 @@ def _targets(draft: Draft) -> Iterator[GuardRail]:
 
 def _limits(draft: Draft) -> Iterator[GuardRail]:
     for index, lease in enumerate(draft.leases):
-        needed = until_recovered_s(draft.drill, lease.fault)
+        needed = until_recovered_s(draft.drill, [later.fault for later in draft.leases[index:]])
         if lease.limit_s < needed:
             raise UsageError(
                 f"{draft.where}: faults[{index}].time_limit_s: {lease.limit_s:g} s; expected at least the {needed:g} s "

@@ -89,6 +89,15 @@ def test_a_lease_outlasts_what_is_judged_before_it_ends() -> None:
     )
 
 
+def test_a_lease_outlasts_the_faults_that_are_injected_after_it() -> None:
+    # 10 s to show each effect, 40 s to recover, 5 s to settle: the first one needs 65 s, the second one 55 s.
+    uses = tuple(FaultUse(fault="flip", targets=name, time_limit_s=limit) for name, limit in (("a", 64), ("b", 55)))
+    drill = replace(DRILL, faults=uses, blast_radius=BlastRadius(max_hosts=2))
+    assert "faults[0].time_limit_s: 64 s; expected at least the 65 s" in refusal(("one",), ("two",), drill=drill)
+    enough = replace(drill, faults=(replace(uses[0], time_limit_s=65), uses[1]))
+    assert [lease.limit_s for lease in plan(("one",), ("two",), drill=enough).leases] == [65, 55]
+
+
 def test_steps() -> None:
     made = plan(("one",), drill=replace(DRILL, recovery=Recovery(playbook="recover_host", within_s=70)))
     assert [(step.phase, step.playbook, step.hosts, step.checks, step.at_most_s) for step in made.steps] == [
@@ -169,7 +178,7 @@ class TestFaultsPerHost:
         assert plan(("one",), ("one",), drill=two_faults(max_hosts=1, faults_per_host=2)).targets == ("one",)
 
     def test_no_more_than_it_says(self) -> None:
-        uses = tuple(FaultUse(fault="flip", targets=name, time_limit_s=60) for name in "abc")
+        uses = tuple(FaultUse(fault="flip", targets=name) for name in "abc")
         drill = replace(DRILL, faults=uses, blast_radius=BlastRadius(faults_per_host=2))
         assert refusal(("one",), ("one",), ("one",), drill=drill) == (
             "drills/test.yml: blast_radius.faults_per_host: faults[0] and faults[1] and faults[2] would meet on one; "
