@@ -392,6 +392,27 @@ class TestHistory:
         assert call(project, "history", "--runs", str(tmp_path / "none")).exit_code == 0
 
 
+@pytest.mark.parametrize("name", schema.SCHEMAS)
+def test_every_schema_is_printed_and_its_name_explained(project: Project, name: str):
+    assert call(project, "schema", name).stdout == schema.path(name).read_text()
+    assert f"\n    {name} " in call(project, "schema", "--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "named"),
+    [
+        ("run", ("result", "summary")),
+        ("evaluate", ("result", "summary")),
+        ("observe", ("result",)),
+        ("compare", ("comparison",)),
+        ("history", ("history",)),
+    ],
+)
+def test_help_says_how_to_get_the_schema(project: Project, command: str, named: tuple[str, ...]):
+    said = " ".join(call(project, command, "--help").stdout.split())
+    assert all(f"`drill_runner schema {name}`" in said for name in named)
+
+
 class TestCompareCommand:
     @pytest.mark.parametrize(
         ("a", "b", "code"), [(CALM, OUTAGE, 1), (OUTAGE, CALM, 0), (CALM, CALM, 0), (CALM, "latest", 3)]
