@@ -91,7 +91,7 @@ def _plan(path: Path, problems: list[str]) -> AnyPlan | None:
         return _readable(path, content, _WATCH) if _kind(content) == "watch" else _readable(path, content, _PLAN)
     except ValidationError as error:
         whole = json_object(content) is not None
-        doubt = "is damaged, or of a layout from before the first release" if whole else "cannot be read"
+        doubt = "is damaged, or of another unreleased layout" if whole else "cannot be read"
         problems.append(f"{path.name} {doubt}: {_first(error)}")
         return None
 
@@ -166,4 +166,6 @@ def _writer(journal: Path) -> str:
 
 def _first(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
+    if first["type"] == "union_tag_invalid":  # else it would list every kind that there is
+        return f"it is of the kind {first['ctx']['tag']!r}, which is not known here"
     return ": ".join([*(str(part) for part in first["loc"]), first["msg"]])

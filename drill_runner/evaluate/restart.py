@@ -65,7 +65,8 @@ def _verified(witness: Witness, init: Seen | None, started: Finding) -> Finding:
     if start is None:
         return _found_good(witness)
     if unit is None or not unit.verifies:
-        return None, f"{witness.host} has no unit that verifies weights before it starts"
+        found, evidence = _found_good(witness)  # as while the fault is still in it, which has to start unverified
+        return found, evidence if found else f"{witness.host} has no unit that verifies weights before it starts"
     by = init.at.upper if init else start.upper
     stamp = witness.stamp(unit.verified)
     if stamp and stamp.lower <= by:
@@ -79,7 +80,7 @@ def _verified(witness: Witness, init: Seen | None, started: Finding) -> Finding:
 
 
 def _found_good(witness: Witness) -> Finding:
-    """Without a new start the verifier's word counts, when it turned."""
+    """Where no start verified anything, the verifier's word counts, when it turned."""
     bad = witness.of(EventKind.VERDICT_DOWN)
     good = [one for one in witness.of(EventKind.VERDICT_UP) if bad and one.at.upper >= bad[-1].at.upper]
     if good:

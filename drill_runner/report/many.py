@@ -1,6 +1,7 @@
 """Many runs for a terminal: a repeated drill, a comparison, the past of each drill."""
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from rich import box
 from rich.console import Console
@@ -111,15 +112,48 @@ def _judged(judgement: Judgement) -> Text:
 def show_pasts(pasts: Sequence[Past], console: Console) -> None:
     """Print the last runs of every drill, the newest last, with the trend under each quantity."""
     for past in pasts:
-        names = list(dict.fromkeys(one.name for run in past.runs for one in run.measured))
         console.print(Text(past.drill, style="bold"))
-        table = _table("run", "verdict", *(SHORT.get(name, name) for name in names), left=2)
-        for run in past.runs:
-            cells = (Text(_value(run, name), style="" if run.sound else "dim") for name in names)
-            table.add_row(run.run_id, Text(run.verdict, style=_VERDICT[run.verdict]), *cells)
-        table.add_section()
-        table.add_row("trend", "", *(_trend(past, name) for name in names))
-        console.print(table)
+        names = list(dict.fromkeys(one.name for run in past.runs for one in run.measured))
+        # What does not fit beside the runs goes under them: numbers that are cut off say nothing.
+        columns = [Column(SHORT.get(name, name), _values(past, name), _trend(past, name)) for name in names]
+        verdicts = [Text(run.verdict, style=_VERDICT[run.verdict]) for run in past.runs]
+        columns.insert(0, Column("verdict", verdicts, Text()))
+        room = console.width - max(len(run.run_id) for run in past.runs) - 2
+        for some in _that_fit(columns, room):
+            table = _table("run", *(column.head for column in some))
+            for number, run in enumerate(past.runs):
+                table.add_row(run.run_id, *(column.cells[number] for column in some))
+            table.add_section()
+            table.add_row("trend", *(column.trend for column in some))
+            console.print(table)
+
+
+class Column(NamedTuple):
+    """One quantity of every run, and where it goes."""
+
+    head: str
+    cells: list[Text]
+    trend: Text
+
+    @property
+    def width(self) -> int:
+        """With the space around it."""
+        return max(len(self.head), len(self.trend), *map(len, self.cells)) + 2
+
+
+def _that_fit(columns: Sequence[Column], room: int) -> Iterator[list[Column]]:
+    """So many at a time as there is room for; always one."""
+    some: list[Column] = []
+    for column in columns:
+        if some and sum(one.width for one in (*some, column)) > room:
+            yield some
+            some = []
+        some.append(column)
+    yield some
+
+
+def _values(past: Past, name: str) -> list[Text]:
+    return [Text(_value(run, name), style="" if run.sound else "dim") for run in past.runs]
 
 
 def _trend(past: Past, name: str) -> Text:

@@ -34,6 +34,14 @@ def test_an_unreadable_line_is_named_and_the_rest_is_kept(folder: Path):
     assert evaluate(run).verdict is Verdict.INCONCLUSIVE
 
 
+def test_a_line_of_a_kind_from_elsewhere_is_named_in_short(folder: Path):
+    path = folder / "journal.jsonl"
+    path.write_bytes(path.read_bytes() + b'{"kind": "renewed", "at": 3}\n')
+    (said,) = read_run(folder).problems
+    line = len(history().records) + 1
+    assert said == f"journal.jsonl: line {line} cannot be read: it is of the kind 'renewed', which is not known here"
+
+
 def test_many_unreadable_lines_are_counted_not_listed(folder: Path):
     (folder / "journal.jsonl").write_bytes(b"nonsense\n" * 9)
     problems = read_run(folder).problems
@@ -102,7 +110,7 @@ def test_an_older_layout_of_the_same_number_is_named_and_the_rest_is_kept(folder
     path.write_bytes(path.read_bytes().replace(b'"steady_s"', b'"quiet_s"'))
     run = read_run(folder)
     (said,) = run.problems
-    assert said.startswith("plan.json is damaged, or of a layout from before the first release: drill: quiet_s: Unexp")
+    assert said.startswith("plan.json is damaged, or of another unreleased layout: drill: quiet_s: Unexpected")
     result = evaluate(run)
     assert (result.verdict, result.run_id, len(run.samples)) == (Verdict.INCONCLUSIVE, "run", len(history().samples))
 

@@ -276,6 +276,20 @@ def test_without_a_new_start_the_verifier_s_word_counts_when_it_turned():
     assert at is None
 
 
+def test_where_the_start_does_not_verify_the_verifier_s_word_counts_too():
+    said: list[dict[str, object]] = [
+        {"kind": "verdict_down", "at": 6394.6, "text": "down #digest"},
+        {"kind": "verdict_up", "at": 6397.0, "text": "up"},
+    ]
+    events = sorted([*server_events(), *said], key=lambda event: float(str(event["at"])))
+    witness = witnesses([told("gpu1", events, replace(UNIT, verifies=False))], EFFECT, REVERT)["gpu1"]
+    at, evidence = restart_of(witness).verified
+    assert at is not None
+    assert (round(at.lower, 2), round(at.upper, 2)) == (6396.94, 6397.01)
+    assert evidence == "the verifier on gpu1: up after down #digest"
+    assert restart_of(witness).started[0] is not None
+
+
 def test_what_came_with_the_revert_is_not_the_recovery():
     witness = witnesses([told("gpu1", server_events(), UNIT)], EFFECT, 6395.0)["gpu1"]
     assert restart_of(witness).started[0] is None

@@ -8,12 +8,14 @@ import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import jsonschema
 import pytest
 from click.testing import CliRunner, Result
 from pydantic import TypeAdapter
+from rich.console import Console
 
 from drill_runner.catalog import Project
 from drill_runner.cli import main
@@ -43,6 +45,7 @@ from drill_runner.model.sample import Sample
 from drill_runner.model.summary import Judgement, RunRow, Summary
 from drill_runner.observe.process import Observer, config_for
 from drill_runner.report import schema, summary_page
+from drill_runner.report.many import SHORT, show_pasts
 from tests.unit import runs
 from tests.unit.histories import StoryName, story
 
@@ -381,15 +384,52 @@ class TestHistory:
         done = call(project, "history", DRILL, "--last", "2")
         assert done.exit_code == 0
         lines = [line.split()[:2] for line in done.output.splitlines() if "Z-" in line]
-        assert lines == [[OUTAGE, "failed"], [NO_EFFECT, "inconclusive"]]
+        assert lines[:2] == [[OUTAGE, "failed"], [NO_EFFECT, "inconclusive"]]
         printed = call(project, "history", "--json").stdout
         fits(printed, "history")
         (past,) = json.loads(printed)["drills"]
         assert (past["drill"], len(past["runs"]), past["trends"]["rto_s"]) == (DRILL, 3, "worse")
 
+    @pytest.mark.parametrize(("width", "tables"), [(60, 3), (80, 2), (160, 1)])
+    def test_what_does_not_fit_beside_the_runs_goes_under_them(self, width: int, tables: int):
+        names = ("rto_s", "replica_rto_s", "detect_s", "failed_requests", "availability", "ttft_p99_ms", "itl_p99_ms")
+        value = span(123.4, 567.8)
+        measured = tuple(Measured(name=name, unit="s", actual=value, noise=value) for name in names)
+        out = StringIO()
+        show_pasts(
+            pasts([replace(one, measured=measured) for one in some(1, 2)], 5).drills, Console(file=out, width=width)
+        )
+        lines = out.getvalue().splitlines()
+        heads = [line for line in lines if line.startswith(" run ")]
+        assert len(heads) == tables
+        assert all(sum(SHORT[name] in head for head in heads) == 1 for name in names)
+        assert sum(line.count("123-568") for line in lines) == 2 * len(names)
+        assert max(map(len, lines)) <= width
+
     def test_an_unknown_drill_and_no_runs(self, project: Project, tmp_path: Path):
         assert "did you mean server_crash" in call(project, "history", "server_crush").stderr
         assert call(project, "history", "--runs", str(tmp_path / "none")).exit_code == 0
+
+
+@pytest.mark.parametrize("name", schema.SCHEMAS)
+def test_every_schema_is_printed_and_its_name_explained(project: Project, name: str):
+    assert call(project, "schema", name).stdout == schema.path(name).read_text()
+    assert f"\n    {name} " in call(project, "schema", "--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "named"),
+    [
+        ("run", ("result", "summary")),
+        ("evaluate", ("result", "summary")),
+        ("observe", ("result",)),
+        ("compare", ("comparison",)),
+        ("history", ("history",)),
+    ],
+)
+def test_help_says_how_to_get_the_schema(project: Project, command: str, named: tuple[str, ...]):
+    said = " ".join(call(project, command, "--help").stdout.split())
+    assert all(f"`drill_runner schema {name}`" in said for name in named)
 
 
 class TestCompareCommand:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import jsonschema
 import pytest
 from click.testing import CliRunner, Result
 from pydantic import ValidationError
@@ -22,7 +23,7 @@ from drill_runner.model.plan import Phase, Watch
 from drill_runner.model.record import PhaseEnded, PhaseStarted, RunEnded, RunStarted
 from drill_runner.model.result import Verdict
 from drill_runner.model.sample import Outcome
-from drill_runner.report import html, junit, markdown, text
+from drill_runner.report import html, junit, markdown, schema, text
 from tests.calibrate.server import ScriptedServer
 from tests.unit.runs import BEGIN, GOOD_IN_A_ROW, PERIOD, due, probes, watched, write
 
@@ -157,6 +158,10 @@ def test_observe_leaves_a_run_s_folder(server: ScriptedServer, tmp_path: Path):
     assert {"plan.json", "journal.jsonl", "samples.jsonl", "result.json", "report.html", "junit.xml"} <= {
         path.name for path in out.iterdir()
     }
+    for name, count in (("samples.jsonl", "lines"), ("journal.jsonl", "records")):
+        lines = (out / name).read_text().splitlines()
+        assert json.loads(lines[-1])[count] == len(lines)
+    jsonschema.validate(json.loads(done.stdout), json.loads(schema.path("result").read_text()))
     before = (out / "result.json").read_bytes()
     assert CliRunner().invoke(main, ["evaluate", str(out)]).exit_code == 0
     assert (out / "result.json").read_bytes() == before
