@@ -36,10 +36,10 @@ def test_an_unreadable_line_is_named_and_the_rest_is_kept(folder: Path):
 
 def test_a_line_of_a_kind_from_elsewhere_is_named_in_short(folder: Path):
     path = folder / "journal.jsonl"
-    path.write_bytes(path.read_bytes() + b'{"kind": "renewed", "at": 3}\n')
+    path.write_bytes(path.read_bytes() + b'{"kind": "foreseen", "at": 3}\n')
     (said,) = read_run(folder).problems
     line = len(history().records) + 1
-    assert said == f"journal.jsonl: line {line} cannot be read: it is of the kind 'renewed', which is not known here"
+    assert said == f"journal.jsonl: line {line} cannot be read: it is of the kind 'foreseen', which is not known here"
 
 
 def test_many_unreadable_lines_are_counted_not_listed(folder: Path):
