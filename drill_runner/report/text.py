@@ -96,7 +96,7 @@ def _objectives(result: Result) -> Table:
 def _marks(result: Result) -> Table:
     when = "after the effect" if result.faults else "when"
     table = _table("event", when, "evidence", numbers=frozenset({when}))
-    for mark in result.marks:
+    for mark in wording.in_order(result.marks):
         if mark.instant is not None:
             name = wording.title(mark.name, wording.MARK_TITLES)
             table.add_row(name, wording.since_effect(mark), Text(mark.evidence, style="dim"))

@@ -201,7 +201,7 @@ def _phases(result: Result, zero: float, last: float) -> Iterator[PhaseBand]:
 
 
 def _marks(result: Result, zero: float) -> Iterator[MarkLine]:
-    for mark in result.marks:
+    for mark in wording.in_order(result.marks):
         if mark.instant is not None:
             yield MarkLine(
                 title=wording.title(mark.name, wording.MARK_TITLES),

@@ -112,6 +112,13 @@ def met(objective: ObjectiveResult) -> str:
     return {True: "met", False: "missed", None: "cannot tell"}[objective.met]
 
 
+def in_order(marks: Sequence[Mark]) -> list[Mark]:
+    """Those with evidence as they came, by the middles of their intervals, the effect first; then the others."""
+    known = [(mark.instant.lower + mark.instant.upper, mark) for mark in marks if mark.instant is not None]
+    known.sort(key=lambda pair: (pair[1].name != "effect", pair[0]))
+    return [mark for _, mark in known] + [mark for mark in marks if mark.instant is None]
+
+
 def since_effect(mark: Mark) -> str:
     """How long after the effect; where no effect was shown, how long after the observer's start."""
     if mark.name == "effect" and mark.instant is not None:

@@ -294,6 +294,18 @@ def test_markdown_is_short_and_complete() -> None:
 # --- words -----------------------------------------------------------------------------------------------------------
 
 
+def test_marks_are_told_as_they_came_in_every_format() -> None:
+    told = story("outage")  # detected 0.9 to 1.16 s after the effect, recovery started 0.58 to 0.66 s after it
+    names = [mark.name for mark in wording.in_order(told.result.marks)]
+    assert names[:4] == ["effect", "first_failure", "recovery_started", "detected"]
+    assert names[-1] == "first_token"  # there is no evidence of it
+    drawn = [mark.title for mark in timeline.build(told.result, told.samples, told.plan).marks]
+    assert drawn[:4] == ["fault took hold", "first failure", "recovery started", "detected"]
+    for whole in (text.render(told.result), page_without_scripts(render(told))):
+        said = whole.partition("What happened when")[2]
+        assert [said.index(title) for title in drawn] == sorted(said.index(title) for title in drawn)
+
+
 @pytest.mark.parametrize(
     ("span", "unit", "said"),
     [
