@@ -1,0 +1,1 @@
+"$DRILL_LEASE_PYTHON" "$DRILL_LEASE_STATE/squeeze.py" proof
