@@ -1,0 +1,1 @@
+"$DRILL_LEASE_PYTHON" "$DRILL_LEASE_STATE/handshake.py" "$(cat "$DRILL_LEASE_STATE/device")" "$PORT" "$((DELAY_MS - JITTER_MS))"
