@@ -8,9 +8,9 @@ import jsonschema
 
 from drill_runner.model.result import Verdict
 from drill_runner.report import schema
-from tests.integration.conftest import PROJECT, RESULT, command, records
+from tests.integration.conftest import PROJECT, RESULT, TRIES, command, records
 
-CODES = {Verdict.PASSED: 0, Verdict.FAILED: 1, Verdict.INCONCLUSIVE: 3}
+INCONCLUSIVE = 3
 
 
 def call(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -23,17 +23,24 @@ def fits(text: str, name: str) -> None:
     jsonschema.validate(json.loads(text), json.loads(schema.path(name).read_text()))
 
 
+def twice(runs: Path) -> subprocess.CompletedProcess[str]:
+    """As the other drills: on a machine that starves the service or the probe it is asked again, in a fresh folder."""
+    for number in range(TRIES):
+        asked = ("--repeat", "2", "--seed", "7", "--random-delay-s", "2", "--runs", runs / str(number))
+        done = call("run", "server_crash", *asked, "--json")
+        if done.returncode != INCONCLUSIVE:
+            break
+    return done
+
+
 def test_a_drill_twice_has_two_moments_and_one_summary(tmp_path):
-    runs = tmp_path / "runs"
-    asked = ("--repeat", "2", "--seed", "7", "--random-delay-s", "2")
-    done = call("run", "server_crash", "--runs", runs, *asked, "--json")
-    (folder,) = runs.glob("*-x2")
+    done = twice(tmp_path)
+    folder = max(tmp_path.glob("*/*-x2"))
+    runs = folder.parent
     fits(done.stdout, "summary")
     assert json.loads(done.stdout) == json.loads((folder / "summary.json").read_text())
     summary = json.loads(done.stdout)
-    # On a machine that starves the probe a run says that it knows nothing; it must not say that the service failed.
-    assert summary["verdict"] != Verdict.FAILED, done.stderr
-    assert (done.returncode, len(summary["runs"])) == (CODES[summary["verdict"]], 2)
+    assert (summary["verdict"], done.returncode, len(summary["runs"])) == (Verdict.PASSED, 0, 2), done.stderr
 
     results = [RESULT.validate_json((folder / run["run_id"] / "result.json").read_bytes()) for run in summary["runs"]]
     assert [(one.delay.number, one.delay.seed) for one in results if one.delay] == [(1, 7), (2, 7)]
