@@ -190,17 +190,22 @@ def _load_balancers(session: Session) -> tuple[str, ...]:
 def revert(session: Session, *, armed: bool) -> None:
     """Remove what is left of every fault. Safe when nothing was injected."""
     session.reverting = True
+    session.clean = not armed  # until each of them was shown to be gone, whatever gets in the way
     with session.phase(Phase.REVERT):
-        for lease in reversed(session.plan.leases if armed else ()):
-            variables: dict[str, Scalar] = {
-                "fault_name": lease.fault.name,
-                "fault_targets": ",".join(lease.targets),
-                "fault_lease_id": lease.id,
-            }
-            run = session.run(Phase.REVERT, "fault_revert", lease.targets, variables, PLAYBOOK_SPARE_S)
-            if not run.ok:
-                session.clean = False
-                session.progress.note(f"NOT REVERTED: {run.failures[0]}; the target undoes it at its time limit")
+        reverted = [_revert(session, lease) for lease in reversed(session.plan.leases if armed else ())]
+        session.clean = all(reverted)
+
+
+def _revert(session: Session, lease: Lease) -> bool:
+    variables: dict[str, Scalar] = {
+        "fault_name": lease.fault.name,
+        "fault_targets": ",".join(lease.targets),
+        "fault_lease_id": lease.id,
+    }
+    run = session.run(Phase.REVERT, "fault_revert", lease.targets, variables, PLAYBOOK_SPARE_S)
+    if not run.ok:
+        session.progress.note(f"NOT REVERTED: {run.failures[0]}; the target undoes it at its time limit")
+    return run.ok
 
 
 def _variables(session: Session, lease: Lease) -> dict[str, Scalar]:

@@ -88,6 +88,7 @@ def resume(
 
 
 def _wind_down(session: Session, *, armed: bool) -> None:
+    session.clean = not armed
     try:
         phases.revert(session, armed=armed)
         session.reverting = False

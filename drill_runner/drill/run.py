@@ -107,7 +107,7 @@ def _stages(session: Session) -> None:
     beside = ExitStack()
     try:
         phases.steady_state(session)
-        armed = True
+        armed, session.clean = True, False
         beside.enter_context(session.renewing())
         effects = phases.inject(session)
         phases.observe(session, effects)

@@ -65,7 +65,7 @@ def limits() -> list[str]:
     """Every limit of every lasting control group that holds containers or services."""
     found = []
     for root, folders, files in os.walk("/sys/fs/cgroup"):
-        folders[:] = [name for name in folders if not re.search(r"\.scope$|libpod-[0-9a-f]{64}|user-|session-", name)]
+        folders[:] = [name for name in folders if not re.search(r"\.scope$|[0-9a-f]{64}|user-|session-", name)]
         for name in set(files) & set(LIMITS):
             try:
                 value = Path(root, name).read_text().strip()
@@ -93,10 +93,12 @@ def of_container() -> list[str]:
 
 
 def files(*places: str) -> list[str]:
-    """Every file below, with the digest of what it holds."""
+    """Every file below, with the digest of what it holds; but for podman's units that come and go by themselves."""
     found = []
     for place in places:
         for path in [Path(place), *sorted(Path(place).rglob("*"))]:
+            if re.search(r"/(podman-\d+\.scope|[0-9a-f]{64}.*|libpod-.*|session-.*|run-.*)$", str(path)):
+                continue
             if path.is_symlink():
                 found.append(f"{path} -> {path.readlink()}")
             elif path.is_file():
