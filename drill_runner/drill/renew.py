@@ -12,6 +12,8 @@ from drill_runner.model.record import Record, Renewed
 
 TRIES = 3
 """A lease is renewed so often within its period, so that one renewal that fails ends nothing."""
+PATIENCE_S = 5.0
+"""A renewal may take a third of the period, and so long at least."""
 
 
 class Renewer:
@@ -43,7 +45,7 @@ class Renewer:
         while not self._over.wait(self._within_s / TRIES):
             at = time.monotonic()  # from before: no lease lasts longer than this lets one think
             try:
-                run = self._renew(self._over.is_set, self._within_s)
+                run = self._renew(self._over.is_set, max(PATIENCE_S, self._within_s / TRIES))
             except Exception as error:  # noqa: BLE001 a renewal that fails is recorded, and tried again
                 record = Renewed(at=at, hosts=(), silent=self._hosts, problem=f"{type(error).__name__}: {error}")
             else:
@@ -69,12 +71,13 @@ class Renewer:
 def _record(at: float, hosts: tuple[str, ...], run: PlaybookRun) -> Renewed:
     """Who goes on, who has ended by itself, and who could not be asked."""
     renewed = {one.host for one in run.renewals if one.leases}
-    asked = {one.host for one in run.renewals if not one.leases} - renewed
-    silent = tuple(host for host in hosts if host not in renewed | asked or (host in run.unreachable - renewed))
+    # One that was not asked itself, only the machine with its power switch, may well hold a lease.
+    asked = {one.host for one in run.renewals} - renewed - run.unreachable if run.ok else set[str]()
+    silent = tuple(host for host in hosts if host not in renewed | asked)
     return Renewed(
         at=at,
         hosts=tuple(host for host in hosts if host in renewed),
-        ended=tuple(host for host in hosts if host in asked and host not in silent),
+        ended=tuple(host for host in hosts if host in asked),
         silent=silent,
         problem=run.failures[0] if silent and run.failures else None,
     )

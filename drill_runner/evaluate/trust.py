@@ -58,7 +58,7 @@ def _leases(history: History) -> Iterator[str]:
     within_s = history.plan.drill.renew_within_s
     over = min((one.at for one in history.records if isinstance(one, Whole)), default=None)
     for shown in (one for one in history.records if isinstance(one, EffectShown)):
-        told = shown.took_hold.upper
+        told = shown.took_hold.lower  # it was armed, or told for the first time, no sooner
         answers = [one for one in history.records if isinstance(one, Renewed) and one.at > told]
         known = [one.at for one in answers if shown.host in (*one.hosts, *one.ended)]
         ended = [one.at for one in answers if shown.host in one.ended]

@@ -8,15 +8,17 @@ from collections.abc import Callable
 import pytest
 
 from drill_runner.drill.renew import Renewer
-from drill_runner.execute import PlaybookRun, RenewalOn
+from drill_runner.execute import PlaybookRun, RenewalOn, Status
 from drill_runner.model.record import Record, Renewed
 
 PATIENCE_S = 20.0
 
 
-def ran(*renewals: tuple[str, tuple[str, ...]], unreachable: tuple[str, ...] = ()) -> PlaybookRun:
+def ran(
+    *renewals: tuple[str, tuple[str, ...]], unreachable: tuple[str, ...] = (), status: Status = "successful"
+) -> PlaybookRun:
     return PlaybookRun(
-        status="failed" if unreachable else "successful",
+        status=status,
         rc=0,
         started=1.0,
         ended=2.0,
@@ -52,6 +54,11 @@ def test_a_target_without_power_goes_on_when_its_lease_is_held_elsewhere():
 def test_a_target_that_cannot_be_asked_has_not_ended():
     record = first(lambda: ran(("gpu1", ()), unreachable=("gpu1",)))
     assert (record.hosts, record.ended, record.silent, record.problem) == ((), (), ("gpu1",), "gpu1: Renew: no route")
+
+
+def test_a_target_that_was_not_waited_for_has_not_ended():
+    record = first(lambda: ran(("gpu1", ()), status="timeout"))
+    assert (record.hosts, record.ended, record.silent) == ((), (), ("gpu1",))
 
 
 def test_one_that_fails_is_recorded_and_tried_again():
@@ -91,6 +98,6 @@ def test_three_times_within_the_period(seconds: float):
         while len(records) < 3:
             assert time.monotonic() < deadline
             time.sleep(0.005)
-    assert said[0] == seconds
+    assert said[0] == 5.0
     instants = [record.at for record in records if isinstance(record, Renewed)]
     assert all(later - sooner >= seconds / 3 for sooner, later in itertools.pairwise(instants))
