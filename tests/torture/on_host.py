@@ -15,8 +15,10 @@ SETTINGS = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/fstab"
 LIMITS = (
     "memory.limit_in_bytes", "memory.max", "memory.high", "cpu.cfs_quota_us", "cpu.max", "cpu.shares", "cpu.weight",
     "io.max", "blkio.throttle.read_bps_device", "blkio.throttle.write_bps_device", "blkio.throttle.read_iops_device",
-    "freezer.state", "cgroup.freeze", "cpuset.cpus", "pids.max",
+    "freezer.state", "cgroup.freeze",
 )  # fmt: skip
+NO_LIMIT = {"", "-1", "0", "max", "9223372036854771712", "max 100000", "1024", "100", "THAWED"}
+"""What these say where nobody has set anything: groups of services come and go."""
 TRANSIENT = re.compile(r"counter packets \d+ bytes \d+|# handle \d+")
 
 
@@ -71,7 +73,8 @@ def limits() -> list[str]:
                 value = Path(root, name).read_text().strip()
             except OSError:
                 continue
-            found.append(f"{root}/{name} {value}")
+            if value not in NO_LIMIT:
+                found.append(f"{root}/{name} {value}")
     return sorted(found)
 
 
