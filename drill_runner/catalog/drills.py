@@ -65,6 +65,8 @@ def load_drill(project: Project, name: str, faults: Mapping[str, Fault]) -> Dril
     for index, use in enumerate(drill.faults):
         _check_use(file, ("faults", index), use, faults)
     _check_names(project, file, drill, faults)
+    if drill.detection and not (drill.detection.load_balancer or drill.detection.alert):
+        raise file.error(("detection",), "names nobody who must notice; expected load_balancer, alert, or both")
     if drill.objectives.detect_s is not None and drill.detection is None:
         raise file.error(("objectives", "detect_s"), "nobody has to detect anything; expected the key detection too")
     return drill

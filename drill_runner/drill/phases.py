@@ -38,6 +38,7 @@ def steady_state(session: Session) -> None:
         if not good:
             raise DrillOverError(f"no steady state: clients were not answered well; last: {session.view.last_failure}")
         _enough_serve(session)
+        _quiet(session)
         _drawn_wait(session)
 
 
@@ -51,6 +52,17 @@ def _enough_serve(session: Session) -> None:
     if len(left) < wanted:
         states = ", ".join(f"{server} {status}" for server, status in sorted(pool.servers.items()))
         raise DrillOverError(f"{len(left)} would be left to serve, blast_radius.keep_serving is {wanted}; now {states}")
+
+
+def _quiet(session: Session) -> None:
+    """An alert that fires already, or cannot be seen, would detect nothing: then nothing is broken for it."""
+    detection, firing = session.plan.drill.detection, session.view.firing
+    if detection is None or detection.alert is None:
+        return
+    if firing is None:
+        raise DrillOverError(f"no steady state: Alertmanager never answered; last: {session.view.alerts_problem}")
+    if detection.alert in firing:
+        raise DrillOverError(f"no steady state: alert {detection.alert} is firing already")
 
 
 def _drawn_wait(session: Session) -> None:
@@ -101,21 +113,29 @@ def observe(session: Session, effects: dict[str, Interval]) -> None:
     with session.phase(Phase.OBSERVE):
         if detection is None:
             return
-        waiting = set(effects)
+        hosts = set(effects) if detection.load_balancer else set()
+        alerts = {detection.alert} if detection.alert else set()
+
+        def noted(by: str, what: str, instant: Interval) -> None:
+            session.write(Detected(at=time.monotonic(), by=by, what=what, instant=instant))
+            session.progress.note(what)
 
         def noticed() -> bool:
-            for host in sorted(waiting):
+            for host in sorted(hosts):
                 if (left := session.view.left_pool(host, effects[host].lower)) is not None:
-                    what = f"{host} left the pool"
-                    session.write(Detected(at=time.monotonic(), by="load_balancer", what=what, instant=left))
-                    session.progress.note(what)
-                    waiting.discard(host)
-            return not waiting
+                    noted("load_balancer", f"{host} left the pool", left)
+                    hosts.discard(host)
+            for alert in sorted(alerts):
+                if (fired := session.view.fired(alert, min(span.lower for span in effects.values()))) is not None:
+                    noted("alert", f"alert {alert} fired", fired)
+                    alerts.discard(alert)
+            return not hosts and not alerts
 
         spent = time.monotonic() - max(span.upper for span in effects.values())
-        what = f"the load balancer to take {', '.join(sorted(waiting))} out of its pool"
-        if not session.wait(noticed, what, max(0.0, detection.within_s - spent)):
-            session.progress.note(f"not noticed within {detection.within_s:g} s: {', '.join(sorted(waiting))}")
+        waits = [f"the load balancer to take {', '.join(sorted(hosts))} out of its pool"] if hosts else []
+        waits += [f"alert {alert} to fire" for alert in alerts]
+        if not session.wait(noticed, " and ".join(waits), max(0.0, detection.within_s - spent)):
+            session.progress.note(f"not noticed within {detection.within_s:g} s: {', '.join(sorted(hosts | alerts))}")
 
 
 def recover(session: Session, effects: dict[str, Interval]) -> None:

@@ -4,11 +4,11 @@ from collections import deque
 from collections.abc import Iterable
 
 from drill_runner.model.base import Interval
-from drill_runner.model.sample import Outcome, PoolSample, ProbeSample, Sample
+from drill_runner.model.sample import AlertSample, Outcome, PoolSample, ProbeSample, Sample
 
 
 class View:
-    """The client's place and the load balancer's pool, up to the last sample."""
+    """The client's place, the load balancer's pool and what fires, up to the last sample."""
 
     def __init__(self) -> None:
         """Nothing was seen yet."""
@@ -23,6 +23,12 @@ class View:
         self.pool: PoolSample | None = None
         self._ups: dict[str, float] = {}
         self._left: dict[str, deque[Interval]] = {}
+        self.firing: frozenset[str] | None = None
+        """Alerts by name, as of Alertmanager's last answer; None: it never gave one."""
+        self.alerts_problem: str | None = None
+        """What went wrong when Alertmanager was asked last."""
+        self._alerts_asked = 0.0
+        self._fired: dict[str, deque[Interval]] = {}
 
     def add(self, samples: Iterable[Sample]) -> None:
         """Take in what is new."""
@@ -31,6 +37,8 @@ class View:
                 self._probe(sample)
             elif isinstance(sample, PoolSample) and sample.servers:
                 self._pool(sample)
+            elif isinstance(sample, AlertSample):
+                self._alerts(sample)
 
     def _probe(self, sample: ProbeSample) -> None:
         if sample.outcome is Outcome.OK:
@@ -51,6 +59,16 @@ class View:
             elif was_up and server in self._ups:
                 span = Interval(lower=self._ups[server], upper=sample.answered)
                 self._left.setdefault(server, deque()).append(span)
+
+    def _alerts(self, sample: AlertSample) -> None:
+        self.alerts_problem = sample.error
+        if sample.firing is None:
+            return
+        if self.firing is not None:
+            span = Interval(lower=self._alerts_asked, upper=sample.answered)
+            for name in sample.firing.keys() - self.firing:
+                self._fired.setdefault(name, deque()).append(span)
+        self.firing, self._alerts_asked = frozenset(sample.firing), sample.asked
 
     def count_from(self, instant: float) -> None:
         """From here on failed probes are counted."""
@@ -73,3 +91,7 @@ class View:
     def left_pool(self, server: str, after: float) -> Interval | None:
         """When `server` first left the pool, if that was after the instant `after`."""
         return next((span for span in self._left.get(server, ()) if span.upper >= after), None)
+
+    def fired(self, alert: str, after: float) -> Interval | None:
+        """When `alert` was first seen to begin to fire, if that was after the instant `after`."""
+        return next((span for span in self._fired.get(alert, ()) if span.upper >= after), None)

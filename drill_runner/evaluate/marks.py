@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from drill_runner.evaluate import pool, pool_log
+from drill_runner.evaluate import alerts, pool, pool_log
+from drill_runner.evaluate.alerts import Noticed
 from drill_runner.evaluate.evidence import witnesses
 from drill_runner.evaluate.history import History
 from drill_runner.evaluate.outages import probes_of, start_of
@@ -79,6 +80,11 @@ def lagging(history: History, episodes: Sequence[Episode]) -> Lag | None:
     if found is None:
         return None
     return Lag(start=_less(found.start, begin), end=_less(found.end, begin) if found.end else None)
+
+
+def overlooked(history: History, episodes: Sequence[Episode]) -> bool:
+    """Whether one of those who had to notice the fault was watched, and did not."""
+    return any(one.missed for one in _Marker(history, episodes).noticed())
 
 
 def _injects(record: Record) -> bool:
@@ -162,20 +168,49 @@ class _Marker:
         return end, "between the last failed probe and the first of enough good ones" if end else "it never was"
 
     def _detected(self) -> Finding:
-        if self._effect is None:
+        """When the last of those who had to notice had."""
+        found = self.noticed()
+        known = [one.instant for one in found if one.instant is not None]
+        if not found:
             return None, "no effect to detect"
+        if len(known) < len(found):
+            return None, "; ".join(one.evidence for one in found if one.instant is None)
+        return self._shift(_latest(known)), "; ".join(one.evidence for one in found)
+
+    def noticed(self) -> tuple[Noticed, ...]:
+        """Each of those who had to notice; the load balancer, where the drill names nobody."""
+        plan, effect = self._history.plan, self._effect
+        if effect is None:
+            return ()
+        detection = plan.drill.detection if isinstance(plan, Plan) else None
+        if detection is None or detection.alert is None:
+            return (self._by_load_balancer(effect),)
+        by_alert = alerts.noticed(
+            self._history.samples,
+            detection.alert,
+            effect,
+            within_s=detection.within_s,
+            until=revert_of(self._history),
+        )
+        return (self._by_load_balancer(effect), by_alert) if detection.load_balancer else (by_alert,)
+
+    def _by_load_balancer(self, effect: Interval) -> Noticed:
         times = {target: self._left(target) for target in self._targets}
         seen = [at for at in times.values() if at is not None]
         if seen and len(seen) == len(times):
-            return self._shift(_latest(seen)), f"the load balancer had {_and(times)} out of its pool{self._log(times)}"
-        told = [record for record in self._history.records if isinstance(record, Detected)]
+            words = f"the load balancer had {_and(times)} out of its pool{self._log(times)}"
+            return Noticed(instant=_latest(seen), evidence=words)
+        told = [one for one in self._history.records if isinstance(one, Detected) and one.by == "load_balancer"]
         if told:
             first = min(told, key=lambda record: (record.instant.upper, record.at))
-            return self._shift(first.instant), f"{first.by}: {first.what}"
-        if not self.pool_was_seen():
-            return None, "the load balancer's statistics were not seen after the effect"
+            return Noticed(instant=first.instant, evidence=f"{first.by}: {first.what}")
+        watched = bool(self._looks)
+        if not any(look.answered >= effect.lower for look in self._looks):
+            words = "the load balancer's statistics were not seen after the effect"
+            return Noticed(instant=None, evidence=words, missed=watched)
         never = [target for target, at in times.items() if at is None]
-        return None, f"{_and(never)} was never seen to leave the load balancer's pool"
+        words = f"{_and(never)} was never seen to leave the load balancer's pool"
+        return Noticed(instant=None, evidence=words, missed=watched)
 
     def _left(self, target: str) -> Interval | None:
         """By the load balancer's statistics and its log, whichever tells; by both, more tightly than by one."""
@@ -188,10 +223,6 @@ class _Marker:
         """The load balancers' own words for it."""
         downs = [down for target in targets if (down := pool_log.left(self._balancers, target)) is not None]
         return "".join(f"; {down.host}'s log: {pool_log.why(self._balancers, down)}" for down in downs)
-
-    def pool_was_seen(self) -> bool:
-        """Whether anything was seen of the load balancer's pool after the effect."""
-        return self._effect is not None and any(look.answered >= self._effect.lower for look in self._looks)
 
     def _recovery_started(self) -> Finding:
         plan = self._history.plan
@@ -293,13 +324,15 @@ class _Marker:
         return self._shift(at), f"all {len(after)} checks passed, one after the other; when the last did"
 
     def _answered(self, stayed: Sequence[str], back: Sequence[Interval]) -> Finding:
-        """Targets that were never seen to leave: their own answers are evidence, unless detection was demanded.
+        """Targets that were never seen to leave: their own answers are evidence, unless it had to take them out.
 
-        A replica that everybody should have noticed and nobody did may answer and still be broken.
+        A replica that it should have noticed and did not may answer and still be broken.
         """
         never = f"{_and(stayed)} was never seen to leave the load balancer's pool"
         plan, effect = self._history.plan, self._effect
-        if effect is None or not isinstance(plan, Plan) or plan.drill.detection is not None:
+        if effect is None or not isinstance(plan, Plan):
+            return None, never
+        if plan.drill.detection is not None and plan.drill.detection.load_balancer is not None:
             return None, never
         answers = [self._first_answer(target, effect.upper) for target in stayed]
         known = [answer for answer in answers if answer is not None]

@@ -11,11 +11,11 @@
 7. Else passed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from drill_runner.evaluate.findings import Findings
 from drill_runner.evaluate.history import History
-from drill_runner.evaluate.marks import instant
+from drill_runner.evaluate.marks import instant, overlooked
 from drill_runner.evaluate.objectives import holds
 from drill_runner.evaluate.trust import doubts, missing_lines
 from drill_runner.evaluate.wording import first_line, promise, span
@@ -32,8 +32,8 @@ from drill_runner.model.record import (
     RunEnded,
     Whole,
 )
-from drill_runner.model.result import Mark, Reason, Verdict
-from drill_runner.model.sample import Outcome, PoolSample
+from drill_runner.model.result import Reason, Verdict
+from drill_runner.model.sample import Outcome
 
 
 def reasons(found: Findings) -> tuple[Reason, ...]:
@@ -47,7 +47,7 @@ def reasons(found: Findings) -> tuple[Reason, ...]:
         *_all(open_, _unsteady(found)),
         *_all(open_, _not_as_written(history)),
         *_all(failed, _not_recovered(history)),
-        *_detection(history, found.marks),
+        *_detection(found),
         *_all(open_, doubts(history, found.probes, found.counts, found.stream_counts)),
     )
     ordered = (
@@ -154,15 +154,15 @@ def _came_to_its_end(history: History) -> bool:
     return ended and not [*history.problems, *missing_lines(history)]
 
 
-def _detection(history: History, marks: Sequence[Mark]) -> Iterator[Reason]:
+def _detection(found: Findings) -> Iterator[Reason]:
+    history, marks = found.history, found.marks
     detection = history.plan.drill.detection if isinstance(history.plan, Plan) else None
     if detection is None or instant(marks, "effect") is None or not _came_to_its_end(history):
         return
     mark = next(mark for mark in marks if mark.name == "detected")
     promised = f"promised within {detection.within_s:g} s"
     if mark.since_effect is None:
-        known = any(isinstance(one, PoolSample) and one.servers for one in history.samples)
-        verdict = Verdict.FAILED if known else Verdict.INCONCLUSIVE
+        verdict = Verdict.FAILED if overlooked(history, found.episodes) else Verdict.INCONCLUSIVE
         yield Reason(verdict=verdict, text=f"the fault was not detected, {promised}: {mark.evidence}")
         return
     met = holds(mark.since_effect, detection.within_s)

@@ -20,12 +20,14 @@ class FaultUse:
 
 @data
 class Detection:
-    """Who must notice, and by when."""
+    """Who must notice, and by when: the load balancer, an alert, or both."""
 
-    load_balancer: Literal["down"]
+    load_balancer: Literal["down"] | None = None
     """The load balancer takes every target out of its pool."""
+    alert: str | None = Field(default=None, min_length=1)
+    """An alert of this `alertname` fires in Alertmanager, neither silenced nor inhibited."""
     within_s: PositiveSeconds
-    """Counted from the fault's effect."""
+    """Counted from the fault's effect, until the last of those who are named has noticed."""
 
 
 @data
@@ -47,7 +49,7 @@ class Objectives:
     replica_rto_s: Seconds | None = None
     """From the fault's effect to every target serving in the pool again."""
     detect_s: Seconds | None = None
-    """From the fault's effect to detection."""
+    """From the fault's effect to detection, by all whom `detection` names."""
     failed_requests: Annotated[int, Field(ge=0)] | None = None
     """Client probes that got no right answer in time, over the whole drill."""
     availability: Annotated[float, Field(ge=0, le=1)] | None = None

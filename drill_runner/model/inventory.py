@@ -20,6 +20,8 @@ class Endpoint:
     """HAProxy's statistics as CSV, of the load balancer in front of the replicas."""
     pool_backend: str | None = None
     """HAProxy's name of the backend whose servers are the replicas; a server is named as its inventory host."""
+    alertmanager_url: str | None = Field(default=None, pattern=r"^https?://[^{}@?#]+$")
+    """Alertmanager's base, without `/api/v2`. It holds no user and password: plans and samples' folders quote it."""
     golden_file: str | None = None
     """JSON written at deploy: prompts with the answers that this engine, version and quantisation gives."""
 

@@ -108,6 +108,19 @@ class PoolSample:
 
 
 @data
+class AlertSample:
+    """What fired by Alertmanager at one instant: alerts that are neither silenced nor inhibited."""
+
+    kind: Literal["alert"] = "alert"
+    asked: Instant
+    answered: Instant
+    firing: dict[str, str] | None
+    """The earliest `startsAt` by `alertname`; by the clock of whoever sent the alert, so no more than information.
+    Empty: nothing fires. None: Alertmanager did not answer."""
+    error: str | None = None
+
+
+@data
 class ClockSample:
     """The observer's check of itself, once a second: was it late, did UTC move against the monotonic clock."""
 
@@ -134,6 +147,6 @@ class ObserverStopped:
 
 
 Sample = Annotated[
-    ObserverStarted | ProbeSample | StreamSample | PoolSample | ClockSample | ObserverStopped,
+    ObserverStarted | ProbeSample | StreamSample | PoolSample | AlertSample | ClockSample | ObserverStopped,
     Field(discriminator="kind"),
 ]

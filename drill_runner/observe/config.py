@@ -22,6 +22,8 @@ class ObserverConfig:
     pool_stats_url: str | None = Field(default=None, pattern=r"^https?://[^{}]+$")
     """Complete URL of HAProxy's statistics as CSV."""
     pool_backend: str | None = None
+    alertmanager_url: str | None = Field(default=None, pattern=r"^https?://[^{}@?#]+$")
+    """Base of Alertmanager, without `/api/v2`."""
     rate_hz: float = Field(default=20.0, gt=0, le=200)
     timeout_s: PositiveSeconds = 5.0
     """Counted from the instant at which the request is due, and hard: connecting and a stalled body are inside it."""

@@ -31,6 +31,7 @@ def config_for(endpoint: Endpoint, probe: ProbePlan) -> ObserverConfig:
         golden_file=endpoint.golden_file,
         pool_stats_url=endpoint.pool_stats_url,
         pool_backend=endpoint.pool_backend,
+        alertmanager_url=endpoint.alertmanager_url,
         rate_hz=probe.rate_hz,
         timeout_s=probe.timeout_s,
         ttft_slo_ms=probe.ttft_slo_ms,

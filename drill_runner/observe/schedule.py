@@ -21,7 +21,7 @@ from drill_runner.model.sample import (
     ProbeSample,
     StreamSample,
 )
-from drill_runner.observe import pool
+from drill_runner.observe import alerts, pool
 from drill_runner.observe.config import ObserverConfig, Prompt
 from drill_runner.observe.probe import Prober
 from drill_runner.observe.writer import SampleWriter
@@ -103,6 +103,8 @@ class Watch:
             beside = [group.create_task(self._check_clock())]
             if config.pool_stats_url and config.pool_backend:
                 beside.append(group.create_task(self._ask_pool(session, config.pool_stats_url, config.pool_backend)))
+            if config.alertmanager_url:
+                beside.append(group.create_task(self._ask_alertmanager(config.alertmanager_url)))
             await asyncio.wait([group.create_task(self._send(group, lane, until)) for lane in self._lanes])
             if left := [request for lane in self._lanes for request in lane.open]:
                 await asyncio.wait(left)
@@ -169,6 +171,14 @@ class Watch:
             sample = await pool.ask(session, url, backend)
             self._writer.write(sample)
             await asyncio.sleep(max(0.0, sample.asked + pool.EVERY_S - time.monotonic()))
+
+    async def _ask_alertmanager(self, url: str) -> None:
+        # A session of its own: the other one's headers carry the service's key, which is not for Alertmanager.
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session:
+            while True:
+                sample = await alerts.ask(session, url)
+                self._writer.write(sample)
+                await asyncio.sleep(max(0.0, sample.asked + alerts.EVERY_S - time.monotonic()))
 
     async def _check_clock(self) -> None:
         at_start = _utc_less_monotonic()

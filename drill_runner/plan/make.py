@@ -48,6 +48,7 @@ def make_plan(
     armed = tuple(leases(drill, faults, targets_by_pattern, run_id))
     rails = guard_rails(Draft(where=where, drill=drill, leases=armed, inventory=inventory))
     _check_pool(where, drill, inventory)
+    _check_alertmanager(where, drill, inventory)
     _check_streams(where, drill)
     checked = with_backup_check(drill, armed)
     return Plan(
@@ -71,12 +72,21 @@ def again(plan: Plan, run_id: str) -> Plan:
 
 def _check_pool(where: str, drill: Drill, inventory: Inventory) -> None:
     """Whatever is judged by the load balancer's view needs to know where to look."""
-    asks = "detection" if drill.detection else "objectives.replica_rto_s"
-    if drill.detection is None and drill.objectives.replica_rto_s is None:
+    by_pool = drill.detection is not None and drill.detection.load_balancer is not None
+    asks = "detection" if by_pool else "objectives.replica_rto_s"
+    if not by_pool and drill.objectives.replica_rto_s is None:
         return
     for key in ("pool_stats_url", "pool_backend"):
         if getattr(inventory.endpoint, key) is None:
             raise UsageError(f"{inventory.source}: drill_endpoint.{key}: missing; {asks} of {where} is judged by it")
+
+
+def _check_alertmanager(where: str, drill: Drill, inventory: Inventory) -> None:
+    """An alert fires in an Alertmanager, which has to be known."""
+    if drill.detection and drill.detection.alert and inventory.endpoint.alertmanager_url is None:
+        raise UsageError(
+            f"{inventory.source}: drill_endpoint.alertmanager_url: missing; detection.alert of {where} is judged by it"
+        )
 
 
 def _check_streams(where: str, drill: Drill) -> None:

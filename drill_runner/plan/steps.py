@@ -71,9 +71,12 @@ def _observe(drill: Drill, targets: tuple[str, ...]) -> Step:
             does="Nobody has to notice: the recovery begins with the fault's effect.",
             hosts=targets,
         )
+    asked = drill.detection
+    pool = ["the load balancer has taken every target out of its pool"] if asked.load_balancer else []
+    alert = [f"alert {asked.alert} fires"] if asked.alert else []
     return Step(
         phase=Phase.OBSERVE,
-        does="Wait until the load balancer has taken every target out of its pool.",
+        does=f"Wait until {' and '.join(pool + alert)}.",
         hosts=targets,
         at_most_s=drill.detection.within_s,
     )

@@ -308,6 +308,24 @@ class TestDrill:
                     "expected the key detection too"
                 ),
             ),
+            (
+                "summary: Bits rot.",
+                "summary: Bits rot.\ndetection: {within_s: 5}",
+                (
+                    "drills/bitrot.yml:2: detection: names nobody who must notice; "
+                    "expected load_balancer, alert, or both"
+                ),
+            ),
+            (
+                "summary: Bits rot.",
+                "summary: Bits rot.\ndetection: {alert: '', within_s: 5}",
+                "drills/bitrot.yml:2: detection.alert: must not be empty",
+            ),
+            (
+                "summary: Bits rot.",
+                "summary: Bits rot.\ndetection: {alert: ModelIntegrity}",
+                "drills/bitrot.yml:2: detection.within_s: missing",
+            ),
             ("summary: Bits rot.", "summary: []", "drills/bitrot.yml:1: summary: must be text, not []"),
             ("summary: Bits rot.", "summary: ''", "drills/bitrot.yml:1: summary: must not be empty"),
             (

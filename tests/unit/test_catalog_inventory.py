@@ -123,8 +123,8 @@ def test_approvers_are_asked_for_all_hosts_if_for_one(project: Project) -> None:
             "model: tiny",
             "models: tiny",
             (
-                "inventories/lab: drill_endpoint.models: unknown key; expected one of api_key_file, golden_file, "
-                "model, pool_backend, pool_stats_url, url (did you mean model?) (and 1 more)"
+                "inventories/lab: drill_endpoint.models: unknown key; expected one of alertmanager_url, "
+                "api_key_file, golden_file, model, pool_backend, pool_stats_url, url (did you mean model?) (and 1 more)"
             ),
         ),
         (

@@ -204,7 +204,10 @@ def test_what_was_over_before_the_steady_state_is_no_part_of_the_recovery():
 
 def test_the_journal_tells_of_detection_where_the_pool_was_not_watched():
     told = Detected(
-        at=BEGIN + 3, by="alert", what="ModelIntegrity", instant=Interval(lower=BEGIN + 2.5, upper=BEGIN + 3)
+        at=BEGIN + 3,
+        by="load_balancer",
+        what="gpu2 left the pool",
+        instant=Interval(lower=BEGIN + 2.5, upper=BEGIN + 3),
     )
     result = evaluate(history(watched(probes(48)), records=(*records()[:-1], told, records()[-1])))
     assert mark(result, "detected").instant == Interval(lower=2.5, upper=3.0)

@@ -244,6 +244,32 @@ def test_the_pool_must_be_in_view_when_it_is_judged_by(drill: Drill, asks: str) 
     assert plan(("one",), drill=drill).targets == ("one",)
 
 
+def test_an_alert_needs_an_alertmanager() -> None:
+    drill = replace(DRILL, detection=Detection(alert="ModelIntegrity", within_s=9))
+    assert refusal(("one",), drill=drill) == (
+        "inventories/lab: drill_endpoint.alertmanager_url: missing; detection.alert of drills/test.yml is judged by it"
+    )
+    endpoint = Endpoint(url="http://127.0.0.1:8000", model="tiny", alertmanager_url="http://127.0.0.1:9093")
+    inventory = replace(INVENTORY, endpoint=endpoint)  # which does not know the pool
+    assert plan(("one",), drill=drill, inventory=inventory).targets == ("one",)
+
+
+@pytest.mark.parametrize(
+    ("detection", "does"),
+    [
+        (Detection(alert="Rot", within_s=9), "Wait until alert Rot fires."),
+        (
+            Detection(load_balancer="down", alert="Rot", within_s=9),
+            "Wait until the load balancer has taken every target out of its pool and alert Rot fires.",
+        ),
+    ],
+)
+def test_the_plan_says_who_has_to_notice(detection: Detection, does: str) -> None:
+    inventory = replace(INVENTORY, endpoint=replace(INVENTORY.endpoint, alertmanager_url="http://127.0.0.1:9093"))
+    made = plan(("one",), drill=replace(DRILL, detection=detection), inventory=inventory)
+    assert next(step.does for step in made.steps if step.phase is Phase.OBSERVE) == does
+
+
 @pytest.mark.parametrize("name", ["itl_p99_ms", "goodput_min"])
 def test_streams_must_be_sent_when_something_is_judged_by_them(name: str) -> None:
     promised = replace(DRILL, objectives=Objectives(**{name: 1}))

@@ -1,6 +1,6 @@
 from drill_runner.drill.view import View
 from drill_runner.model.base import Interval
-from drill_runner.model.sample import Outcome, PoolSample, ProbeSample
+from drill_runner.model.sample import AlertSample, Outcome, PoolSample, ProbeSample
 
 
 def probe(seq: int, outcome: Outcome = Outcome.OK) -> ProbeSample:
@@ -10,6 +10,10 @@ def probe(seq: int, outcome: Outcome = Outcome.OK) -> ProbeSample:
 
 def pool(asked: float, **servers: str) -> PoolSample:
     return PoolSample(asked=asked, answered=asked + 0.01, servers=servers)
+
+
+def alerts(asked: float, *names: str) -> AlertSample:
+    return AlertSample(asked=asked, answered=asked + 0.01, firing=dict.fromkeys(names, "2026-11-24T10:15:02Z"))
 
 
 def test_nothing_seen_is_not_good():
@@ -68,3 +72,23 @@ def test_statistics_that_do_not_answer_prove_nothing():
     view.add([pool(1.0, gpu1="UP"), PoolSample(asked=1.2, answered=1.21, servers={}, error="gone")])
     assert view.up("gpu1")
     assert view.left_pool("gpu1", 0.0) is None
+
+
+def test_an_alert_is_bounded_by_the_looks_on_either_side():
+    view = View()
+    assert view.firing is None
+    silent = AlertSample(asked=2.0, answered=2.01, firing=None, error="gone")
+    view.add([alerts(1.0, "Other"), alerts(1.5, "Other"), silent])
+    assert (view.firing, view.alerts_problem) == ({"Other"}, "gone")
+    view.add([alerts(2.5, "Other", "Rot"), alerts(3.0, "Rot")])
+    assert (view.firing, view.alerts_problem) == ({"Rot"}, None)
+    assert view.fired("Rot", after=2.2) == Interval(lower=1.5, upper=2.51)
+    assert view.fired("Rot", after=2.6) is None
+
+
+def test_an_alert_that_fired_before_did_not_fire_because_of_the_fault():
+    view = View()
+    view.add([alerts(1.0, "Rot"), alerts(1.5, "Rot"), alerts(2.0, "Rot")])
+    assert view.fired("Rot", after=0.0) is None
+    view.add([alerts(2.5), alerts(3.0, "Rot")])
+    assert view.fired("Rot", after=2.2) == Interval(lower=2.5, upper=3.01)
