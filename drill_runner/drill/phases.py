@@ -11,6 +11,8 @@ from drill_runner.model.record import DelayDrawn, Detected, EffectMissing, Effec
 
 STEADY_WITHIN_S = 60.0
 """How long a service may take to be good without a break before the drill gives up on it."""
+ALERTMANAGER_WITHIN_S = 5.0
+"""It was asked all the time while the checks ran."""
 NOTICE_S = 3.0
 """A replica that never left the pool so long after the effect was never missed by it."""
 PLAYBOOK_SPARE_S = 120.0
@@ -56,12 +58,13 @@ def _enough_serve(session: Session) -> None:
 
 def _quiet(session: Session) -> None:
     """An alert that fires already, or cannot be seen, would detect nothing: then nothing is broken for it."""
-    detection, firing = session.plan.drill.detection, session.view.firing
+    detection, view = session.plan.drill.detection, session.view
     if detection is None or detection.alert is None:
         return
-    if firing is None:
-        raise DrillOverError(f"no steady state: Alertmanager never answered; last: {session.view.alerts_problem}")
-    if detection.alert in firing:
+    session.wait(lambda: view.firing is not None, "Alertmanager to answer", ALERTMANAGER_WITHIN_S)
+    if view.firing is None:
+        raise DrillOverError(f"no steady state: Alertmanager never answered; last: {view.alerts_problem}")
+    if detection.alert in view.firing:
         raise DrillOverError(f"no steady state: alert {detection.alert} is firing already")
 
 

@@ -21,7 +21,7 @@ class Endpoint:
     pool_backend: str | None = None
     """HAProxy's name of the backend whose servers are the replicas; a server is named as its inventory host."""
     alertmanager_url: str | None = Field(default=None, pattern=r"^https?://[^{}@?#]+$")
-    """Alertmanager's base, without `/api/v2`. It holds no user and password: plans and samples' folders quote it."""
+    """Alertmanager's base, without `/api/v2`. No user and password in it: a run's folder quotes it."""
     golden_file: str | None = None
     """JSON written at deploy: prompts with the answers that this engine, version and quantisation gives."""
 

@@ -76,7 +76,6 @@ def test_statistics_that_do_not_answer_prove_nothing():
 
 def test_an_alert_is_bounded_by_the_looks_on_either_side():
     view = View()
-    assert view.firing is None
     silent = AlertSample(asked=2.0, answered=2.01, firing=None, error="gone")
     view.add([alerts(1.0, "Other"), alerts(1.5, "Other"), silent])
     assert (view.firing, view.alerts_problem) == ({"Other"}, "gone")
