@@ -9,10 +9,14 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp import web
+from pydantic import ValidationError
 
+from drill_runner.model.drill import ProbePlan
+from drill_runner.model.inventory import Endpoint
 from drill_runner.model.sample import AlertSample, ObserverStopped, Sample
 from drill_runner.observe import alerts
 from drill_runner.observe.config import FIXED_PROMPT, ObserverConfig
+from drill_runner.observe.process import config_for
 from drill_runner.observe.schedule import Watch
 from drill_runner.observe.writer import SAMPLE, SampleWriter
 
@@ -120,6 +124,17 @@ def test_an_alertmanager_that_is_not_there():
     assert (sample.firing, requests) == (None, [])
     assert sample.error is not None
     assert "Cannot connect" in sample.error
+
+
+def test_the_observer_is_told_where_the_inventorys_alertmanager_is():
+    endpoint = Endpoint(url="http://lb1", model="m", alertmanager_url="https://am1/base")
+    assert config_for(endpoint, ProbePlan()).alertmanager_url == "https://am1/base"
+
+
+@pytest.mark.parametrize("url", ["http://user:secret@am1:9093", "am1:9093", "http://am1:9093?silenced=true"])
+def test_a_url_that_is_no_base_or_holds_a_password_is_refused(url: str):
+    with pytest.raises(ValidationError, match="alertmanager_url"):
+        Endpoint(url="http://lb1", model="m", alertmanager_url=url)
 
 
 def test_the_observer_asks_again_and_again_and_keeps_the_services_key_to_itself(tmp_path: Path):

@@ -78,9 +78,9 @@ def test_an_alert_is_bounded_by_the_looks_on_either_side():
     view = View()
     silent = AlertSample(asked=2.0, answered=2.01, firing=None, error="gone")
     view.add([alerts(1.0, "Other"), alerts(1.5, "Other"), silent])
-    assert (view.firing, view.alerts_problem) == ({"Other"}, "gone")
+    assert (view.firing, view.alerts_problem) == (frozenset({"Other"}), "gone")
     view.add([alerts(2.5, "Other", "Rot"), alerts(3.0, "Rot")])
-    assert (view.firing, view.alerts_problem) == ({"Rot"}, None)
+    assert (view.firing, view.alerts_problem) == (frozenset({"Rot"}), None)
     assert view.fired("Rot", after=2.2) == Interval(lower=1.5, upper=2.51)
     assert view.fired("Rot", after=2.6) is None
 
