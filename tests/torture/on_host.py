@@ -19,7 +19,8 @@ LIMITS = (
 )  # fmt: skip
 NO_LIMIT = {"", "-1", "0", "max", "9223372036854771712", "max 100000", "1024", "100", "THAWED"}
 """What these say where nobody has set anything: groups of services come and go."""
-TRANSIENT = re.compile(r"counter packets \d+ bytes \d+|# handle \d+")
+TRANSIENT = re.compile(r"counter packets \d+ bytes \d+|# handle \d+|(?<=10\.88\.0\.)\d+")
+"""Counters, and the address that podman gives a container anew at each start."""
 
 
 def said(*command: str) -> list[str]:
