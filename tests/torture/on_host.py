@@ -129,7 +129,7 @@ def main() -> None:
                 "settings": files(*SETTINGS),
                 "units": files("/etc/systemd/system", "/etc/containers/systemd", "/run/systemd/transient"),
                 "loaded": said("systemctl", "list-units", "--all", "--plain", "--no-legend", "drill*"),
-                "leases": files("/var/lib/drill-lease"),
+                "leases": files("/var/lib/drill-lease")[1:],
                 "models": files("/srv/models"),
                 "configuration": files("/etc/llm-server"),
             }
