@@ -96,7 +96,9 @@ def hold() -> None:
     thread = int(task.name)
     ptrace(PTRACE_SEIZE, thread)
     ptrace(PTRACE_INTERRUPT, thread)
-    HOLDER.write_text(f"{os.getpid()} {born(stat(Path('/proc/self')))}")
+    beside = HOLDER.with_suffix(".new")
+    beside.write_text(f"{os.getpid()} {born(stat(Path('/proc/self')))}")
+    beside.rename(HOLDER)  # whole or not there: one that was killed here holds nothing any more
     while True:
         _, status = os.waitpid(thread, WALL)
         if not os.WIFSTOPPED(status):
