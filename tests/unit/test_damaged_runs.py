@@ -122,6 +122,7 @@ def test_a_record_that_is_gone_proves_no_failure(folder: Path):
     assert [reason for reason in result.reasons if reason.verdict is Verdict.FAILED] == []
 
 
+@pytest.mark.slow
 def test_a_result_cut_off_at_any_byte_is_refused(folder: Path):
     path = folder / "result.json"
     path.write_text(to_json(evaluate(a_run())).rstrip())

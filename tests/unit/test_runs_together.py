@@ -245,6 +245,7 @@ class TestCompare:
         assert (found.judgement, found.notes[-1].partition(" cannot")[0]) == (Judgement.UNKNOWN, "so few runs")
         assert self.judge(some(1, 1.1, 1.2, 1.3, 1.4), some(50, 51, 52, 53, 54)) is Judgement.WORSE
 
+    @pytest.mark.slow
     def test_equals_are_seldom_called_worse(self):
         dice = random.Random(9)  # noqa: S311
         pairs = [[some(*(dice.gauss(10, 2) for _ in range(10))) for _ in "ab"] for _ in range(20)]
