@@ -61,7 +61,19 @@ def kill_at(point: Point, before: Snapshot, folder: Path) -> Fate:
         run.wait()
     lines = _lines(runs)
     gone = _leases_gone() - killed
-    return Fate(point, lines, ended, gone if not ended else 0.0, tuple(_left(before)))
+    left = tuple(_left(before))
+    undrain()
+    return Fate(point, lines, ended, gone if not ended else 0.0, left)
+
+
+def undrain() -> None:
+    """Let every replica into the pool: a recovery that died with its runner has left its target drained.
+
+    That is no fault's doing and no target can know of it; `drill_runner resume` would have ended the recovery.
+    """
+    program = str(Path(command()[0]).with_name("ansible-playbook"))
+    playbook = [program, "-i", str(PROJECT.lab_inventory), "playbooks/undrain.yml"]
+    subprocess.run(playbook, cwd=PROJECT.root, check=True, capture_output=True)
 
 
 def _reached(point: Point, run: "subprocess.Popen[bytes]", runs: Path) -> bool:
