@@ -1,6 +1,7 @@
 """Runs on a host, as root, and prints what a fault could leave there, as JSON. Knows nothing of leases' own books.
 
 Nothing but the standard library. Each entry is a list of lines; lines that change without anybody's doing are left out.
+The number of a link's other end is one of these: a host that was switched off and on again gets another.
 """
 
 import hashlib
@@ -121,7 +122,7 @@ def main() -> None:
                 "packet filter": said("nft", "--stateless", "list", "ruleset"),
                 "old packet filter": said("iptables-save"),
                 "queueing": [line for line in said("tc", "qdisc", "show") if "noqueue" not in line],
-                "links": [re.sub(r"^\d+: | qlen \d+", "", line) for line in said("ip", "-o", "link", "show", "eth0")],
+                "links": [re.sub(r"^\d+: |@if\d+| qlen \d+", "", line) for line in said("ip", "-o", "link", "show", "eth0")],
                 "processes": processes(),
                 "mounts": mounts(),
                 "limits": limits(),
