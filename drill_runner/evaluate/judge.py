@@ -11,6 +11,7 @@ from drill_runner.evaluate.marks import effect_of, instant, marks
 from drill_runner.evaluate.measures import measured
 from drill_runner.evaluate.objectives import objectives
 from drill_runner.evaluate.outages import outages, probes_of, start_of
+from drill_runner.evaluate.recovery_points import recovery_points
 from drill_runner.evaluate.service import stream_tally, tally, windows
 from drill_runner.evaluate.streams import promised_itl_ms, streams_of
 from drill_runner.evaluate.stretches import stretches
@@ -31,7 +32,8 @@ def evaluate(history: History) -> Result:
     streams, itl_ms = streams_of(history.samples), promised_itl_ms(history)
     episodes = outages(history.samples, (plan.probe if plan else ProbePlan()).good_in_a_row)
     found = marks(history, episodes)
-    measures = measured(history, probes, counts, episodes, found)
+    points = recovery_points(history.evidence, effect_of(history))
+    measures = measured(history, probes, counts, episodes, found, points=points)
     promises = objectives(history, measures, probes, episodes)
     findings = Findings(
         history=history,
@@ -70,6 +72,7 @@ def evaluate(history: History) -> Result:
         phases=_phases(history.records, begin),
         marks=found,
         stretches=stretches(found),
+        recovery_points=points,
         checks=tuple(_check(record) for record in history.records if isinstance(record, CheckFinished)),
         faults=_faults(plan) if isinstance(plan, Plan) else {},
         delay=next((record.delay for record in history.records if isinstance(record, DelayDrawn)), None),

@@ -7,12 +7,13 @@ from typing import Literal
 from drill_runner.evaluate.history import History
 from drill_runner.evaluate.marks import drilled, lagging
 from drill_runner.evaluate.numbers import nearest_rank
+from drill_runner.evaluate.recovery_points import worst
 from drill_runner.evaluate.service import Tally, stream_tally, ttft_ms
 from drill_runner.evaluate.streams import Lag, gaps_ms, promised_itl_ms, streams_of
 from drill_runner.model.base import Interval
 from drill_runner.model.drill import ProbePlan
 from drill_runner.model.plan import Watch
-from drill_runner.model.result import Episode, Mark, Measured
+from drill_runner.model.result import Episode, Mark, Measured, RecoveryPoint
 from drill_runner.model.sample import Outcome, ProbeSample
 
 Unit = Literal["s", "ms", "requests", "share"]
@@ -24,7 +25,13 @@ EDGE_PROBES = 2
 
 
 def measured(
-    history: History, probes: Sequence[ProbeSample], counts: Tally, episodes: Sequence[Episode], marks: Sequence[Mark]
+    history: History,
+    probes: Sequence[ProbeSample],
+    counts: Tally,
+    episodes: Sequence[Episode],
+    marks: Sequence[Mark],
+    *,
+    points: Sequence[RecoveryPoint] = (),
 ) -> tuple[Measured, ...]:
     """Every quantity, in the order of the objectives; a drill's own only where there was a drill."""
     plan = history.plan
@@ -45,6 +52,7 @@ def measured(
     of_a_drill: tuple[tuple[str, Unit, Interval | None, Interval | None], ...] = (
         ("replica_rto_s", "s", since.get("replica_back"), since.get("replica_back")),
         ("detect_s", "s", since.get("detected"), since.get("detected")),
+        ("rpo_s", "s", worst(points), worst(points)),
     )
     rows: tuple[tuple[str, Unit, Interval | None, Interval | None], ...] = (
         ("rto_s", "s", rto, rto),

@@ -8,6 +8,7 @@ _WHAT = {
     "rto_s": "service restored after",
     "replica_rto_s": "every target serving again after",
     "detect_s": "detected after",
+    "rpo_s": "what was restored goes back to before the fault by",
     "failed_requests": "failed requests:",
     "availability": "availability",
     "ttft_p99_ms": "99th percentile of the time to first token:",

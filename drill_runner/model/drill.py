@@ -50,6 +50,8 @@ class Objectives:
     """From the fault's effect to every target serving in the pool again."""
     detect_s: Seconds | None = None
     """From the fault's effect to detection, by all whom `detection` names."""
+    rpo_s: Seconds | None = None
+    """Recovery point: what was written so long before the effect is back, of every kind that was restored."""
     failed_requests: Annotated[int, Field(ge=0)] | None = None
     """Client probes that got no right answer in time, over the whole drill."""
     availability: Annotated[float, Field(ge=0, le=1)] | None = None

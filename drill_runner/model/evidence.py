@@ -75,12 +75,32 @@ class Event:
 
 
 @data
+class Restored:
+    """One kind of data that the host brought back from a backup. Instants: seconds since the epoch, by the host."""
+
+    kind: str
+    """As `model_backup_kinds` names it."""
+    snapshot: str
+    marker: int = Field(ge=1)
+    """Number of the newest marker that was found in the data after the restore: the kind's backups are counted."""
+    begun: float
+    """When the backup with that marker began: what was written before is in it."""
+    ended: float
+    """When it had read everything: what was written since is not."""
+    restored: float
+    """When it was back, verified and in place."""
+    rpo_s: Annotated[float, Field(gt=0)]
+    """What the host declares for this kind."""
+
+
+@data
 class Told:
     """What one host said."""
 
     exchanges: tuple[Exchange, ...]
     unit: Unit | None
     events: tuple[Event, ...]
+    restored: tuple[Restored, ...] = ()
 
 
 @data

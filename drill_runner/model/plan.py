@@ -125,7 +125,7 @@ class Watch:
 
     def __post_init__(self) -> None:
         """Refuse promises about a fault: there is none."""
-        for name in ("replica_rto_s", "detect_s"):
+        for name in ("replica_rto_s", "detect_s", "rpo_s"):
             if getattr(self.objectives, name) is not None:
                 raise ValueError(f"objectives.{name}: only a drill knows when its fault took hold")
 

@@ -269,6 +269,24 @@ class Stretch:
 
 
 @data
+class RecoveryPoint:
+    """How old one kind of data is on one host, now that it was restored."""
+
+    host: str
+    kind: str
+    """As the host's backups name it: weights, configuration, …"""
+    declared_s: float
+    """RPO: how much the host's own settings allow to be lost."""
+    actual: Interval | None
+    """RPA, in seconds: from the instant to which the data goes back until the effect. None: no clock to tell by."""
+    met: bool | None
+    """None: the interval holds what was declared, or there is none."""
+    marker: int
+    """Number of the newest marker that was found in the restored data."""
+    snapshot: str
+
+
+@data
 class CheckResult:
     """One testinfra check."""
 
@@ -306,6 +324,8 @@ class Result:
     marks: tuple[Mark, ...]
     stretches: tuple[Stretch, ...] = ()
     """Where the time went. Empty: no effect was shown, or an older result."""
+    recovery_points: tuple[RecoveryPoint, ...] = ()
+    """Of every kind of data that was restored since the effect. Empty: none was, or an older result."""
     checks: tuple[CheckResult, ...]
     faults: dict[str, tuple[str, ...]]
     """Targets by fault."""

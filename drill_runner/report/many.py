@@ -18,6 +18,7 @@ SHORT = {
     "rto_s": "RTO s",
     "replica_rto_s": "replica s",
     "detect_s": "detected s",
+    "rpo_s": "RPA s",
     "failed_requests": "failed",
     "availability": "good %",
     "ttft_p99_ms": "TTFT ms",

@@ -38,6 +38,9 @@ def render(result: Result) -> str:
             bad = wording.outcomes(streams.by_outcome, bad_only=True)
             lines.append(f"Streams: {streams.good} of {streams.scheduled} good; not good: {bad}.")
     lines += [*_lost(result), *_waterfall(result)]
+    for point in result.recovery_points:
+        what, declared, actual, word, source = wording.recovered(point)
+        lines.append(f"Restored: {_text(what)}, RPO {declared}, RPA {actual} ({word}; {_text(source)}).")
     for found in result.disagreement:
         who, share, start, end = wording.disagreed(found)
         lines.append(f"Wrong answers: {_text(who)}, {share}, from {start} until {end} after the start.")

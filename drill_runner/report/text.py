@@ -28,6 +28,7 @@ def show(result: Result, console: Console, report: Path | None = None) -> None:
         ("Objectives", _objectives(result), ""),
         ("What happened when", _marks(result), ""),
         ("Where the time went", _waterfall(result), ""),
+        ("How old the restored data is", _recovery_points(result), ""),
         ("Outages a client saw", _episodes(result), ""),
         ("Failed requests", _losses(result), lost),
         ("In flight when the fault took hold", _in_flight(result), ""),
@@ -110,6 +111,15 @@ def _waterfall(result: Result) -> Table:
     table = _table("from, to", "took", "", numbers=frozenset({"took"}))
     for bar in wording.waterfall(result):
         table.add_row(bar.name, bar.took, Text(wording.drawn(bar, BAR), no_wrap=True))
+    return table
+
+
+def _recovery_points(result: Result) -> Table:
+    table = _table("data", "RPO", "RPA", "", "found", numbers=frozenset({"RPO", "RPA"}))
+    for point in result.recovery_points:
+        what, declared, actual, word, source = wording.recovered(point)
+        style = _MET[point.met]
+        table.add_row(what, declared, Text(actual, style=style), Text(word, style=style), Text(source, style="dim"))
     return table
 
 

@@ -17,6 +17,7 @@ from drill_runner.model.result import (
     Mark,
     ObjectiveResult,
     Reason,
+    RecoveryPoint,
     Result,
     StreamLevel,
     Stretch,
@@ -35,6 +36,7 @@ OBJECTIVE_TITLES: Mapping[str, str] = {
     "rto_s": "Service restored (RTO)",
     "replica_rto_s": "Replica back in the pool",
     "detect_s": "Fault detected",
+    "rpo_s": "Age of restored data (RPO)",
     "failed_requests": "Failed requests",
     "availability": "Availability",
     "ttft_p99_ms": "Time to first token, p99",
@@ -235,6 +237,13 @@ def disagreed(found: Disagreement) -> tuple[str, str, str, str]:
     share = f"{found.wrong} of {found.of}"
     until = interval(found.end) if found.end else "to the end"
     return found.replica or "nobody says who", share, interval(found.start), until
+
+
+def recovered(point: RecoveryPoint) -> tuple[str, str, str, str, str]:
+    """Which data, where, what was declared for it, how old it is, and what that means."""
+    word = {True: "met", False: "missed", None: "cannot tell"}[point.met]
+    source = f"marker {point.marker}, snapshot {point.snapshot[:8]}"
+    return f"{point.kind} on {point.host}", f"≤ {point.declared_s:.10g} s", interval(point.actual), word, source
 
 
 def pace(streams: StreamLevel) -> tuple[str, ...]:

@@ -35,6 +35,9 @@ options:
   backend:
     description: HAProxy's name of the model servers' backend, on a load balancer.
     type: str
+  restored:
+    description: Folder of the records that the role C(model_backup) keeps of restores, one for each kind of data.
+    type: path
 attributes:
   check_mode:
     support: full
@@ -81,12 +84,25 @@ evidence:
         since: {description: When its sender wrote it, where the sender says so; null else., type: float}
         server: {description: HAProxy's name of the server it happened to., type: str}
         text: {description: The line that says so., type: str}
+    restored:
+      description: Kinds of data that came back from a backup in that time. Instants by the host's C(CLOCK_REALTIME).
+      type: list
+      elements: dict
+      contains:
+        kind: {description: Its name., type: str}
+        snapshot: {description: Where from., type: str}
+        marker: {description: Number of the newest marker in the restored data., type: int}
+        begun: {description: When the backup with that marker began., type: float}
+        ended: {description: When it had read everything., type: float}
+        restored: {description: When it was back., type: float}
+        rpo_s: {description: What the host declares for this kind., type: float}
 """
 
 import json
 import re
 import subprocess
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -99,6 +115,7 @@ if TYPE_CHECKING:
 
 TEXT = 300  # characters of a line that are kept
 OK = 200
+RESTORED = ("kind", "snapshot", "marker", "begun", "ended", "restored", "rpo_s")
 FIELDS = (
     "MESSAGE,MESSAGE_ID,SYSLOG_IDENTIFIER,UNIT,_SYSTEMD_UNIT,_SOURCE_REALTIME_TIMESTAMP,"
     "CONTAINER_NAME,PODMAN_EVENT,PODMAN_NAME"
@@ -245,6 +262,18 @@ def unit_of(name: str) -> dict[str, Any] | None:
     return unit_times(name, shown, json.loads(steps)["data"] if steps else [])
 
 
+def restored_since(folder: Path, since: float) -> Iterator[dict[str, Any]]:
+    """The role's records of restores, one file for each kind. What is no such record is left out."""
+    for path in sorted(folder.glob("*.json")):
+        try:
+            record = json.loads(path.read_text())
+            kept = {key: record[key] for key in RESTORED}
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if kept["restored"] >= since:
+            yield kept
+
+
 def main() -> None:
     """Collect."""
     text = {"type": "str"}
@@ -256,6 +285,7 @@ def main() -> None:
             "verifier": text,
             "ready": {"type": "str", "default": r"^serving \S+ at |Application startup complete"},
             "backend": text,
+            "restored": {"type": "path"},
         },
         supports_check_mode=True,
     )
@@ -270,7 +300,10 @@ def main() -> None:
     if asked["backend"]:
         lines = journal(asked["seconds"], "SYSLOG_IDENTIFIER=haproxy")
         events += of_load_balancer(lines, asked["backend"])
-    module.exit_json(changed=False, evidence={"exchanges": [], "unit": unit, "events": events}, clock=now)
+    since = time.time() - asked["seconds"]
+    restored = list(restored_since(Path(asked["restored"]), since)) if asked["restored"] else []
+    told = {"exchanges": [], "unit": unit, "events": events, "restored": restored}
+    module.exit_json(changed=False, evidence=told, clock=now)
 
 
 if __name__ == "__main__":

@@ -122,7 +122,9 @@ def main() -> None:
                 "packet filter": said("nft", "--stateless", "list", "ruleset"),
                 "old packet filter": said("iptables-save"),
                 "queueing": [line for line in said("tc", "qdisc", "show") if "noqueue" not in line],
-                "links": [re.sub(r"^\d+: |@if\d+| qlen \d+", "", line) for line in said("ip", "-o", "link", "show", "eth0")],
+                "links": [
+                    re.sub(r"^\d+: |@if\d+| qlen \d+", "", line) for line in said("ip", "-o", "link", "show", "eth0")
+                ],
                 "processes": processes(),
                 "mounts": mounts(),
                 "limits": limits(),

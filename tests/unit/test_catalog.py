@@ -181,7 +181,8 @@ class TestDrill:
                 "summary: Bits rot.\nobjectives: {rto_sec: 5}",
                 (
                     "drills/bitrot.yml:2: objectives.rto_sec: unknown key; expected one of availability, detect_s, "
-                    "failed_requests, goodput_min, itl_p99_ms, replica_rto_s, rto_s, ttft_p99_ms (did you mean rto_s?)"
+                    "failed_requests, goodput_min, itl_p99_ms, replica_rto_s, rpo_s, rto_s, "
+                    "ttft_p99_ms (did you mean rto_s?)"
                 ),
             ),
             (
