@@ -10,10 +10,10 @@ testinfra_hosts = ["ansible://llm_servers"]
 
 STATE = Path.home() / ".local/state/drill_runner/drill-molecule"
 WEIGHTS = "/srv/molecule-models/model.gguf"
-RESTORE = (
-    "systemd-run --quiet --wait --pipe --collect --unit=model-restore "
-    "--property=EnvironmentFile=/etc/model-backup/environment /usr/local/libexec/model-backup restore"
-)
+PROGRAM = "/usr/local/libexec/model-backup"
+BACKUP = "model-backup@weights.service"
+RESTORE = f"systemd-run --quiet --wait --pipe --collect --unit=model-restore {PROGRAM} restore weights"
+RESTIC = "set -a; . /etc/model-backup/environment; restic"
 
 
 @pytest.fixture(autouse=True)
@@ -30,8 +30,8 @@ def run(host, command):
     return done.stdout
 
 
-def status(host):
-    return json.loads(host.file("/var/lib/model-backup/status.json").content_string)
+def status(host, kind="weights"):
+    return json.loads(host.file(f"/var/lib/model-backup/status/{kind}.json").content_string)
 
 
 def weights_are_right(host):
@@ -43,20 +43,60 @@ def corrupt(host):
     assert not weights_are_right(host)
 
 
-def test_deploy_made_a_backup(host):
-    now = status(host)
+@pytest.mark.parametrize(
+    ("kind", "rpo_s", "files", "size"), [("weights", 3600, 2, 20_000_000), ("configuration", 600, 2, 80)]
+)
+def test_deploy_made_a_backup_of_each_kind(host, kind, rpo_s, files, size):
+    now = status(host, kind)
     age = datetime.now(UTC) - datetime.fromisoformat(now["last_success_utc"])
-    assert 0 <= age.total_seconds() < now["rpo_s"] == 3600
+    assert 0 <= age.total_seconds() < now["rpo_s"] == rpo_s
     assert now["last_error"] is None
-    assert now["files"] == 3
-    assert now["bytes"] > 20_000_000
+    assert now["files"] == files
+    assert now["bytes"] > size
+    tags = json.loads(run(host, f"{RESTIC} cat snapshot {now['snapshot']} --no-lock --json"))["tags"]
+    assert set(tags) == {"model-backup", f"kind={kind}"}
 
 
-def test_the_timer_runs(host):
-    timer = host.service("model-backup.timer")
-    assert timer.is_enabled
-    assert timer.is_running
-    assert run(host, "systemctl show -P Persistent model-backup.timer").strip() == "yes"
+def test_facts_and_metrics_say_the_same(host):
+    facts = json.loads(run(host, "/etc/ansible/facts.d/model_backup.fact"))
+    assert facts["weights"] == status(host)
+    made = datetime.fromisoformat(facts["weights"]["last_success_utc"]).timestamp()
+    lines = run(host, "cat /var/lib/prometheus/node-exporter/model_backup.prom").splitlines()
+    assert f'model_backup_last_success_timestamp_seconds{{kind="weights"}} {made:.0f}' in lines
+
+
+@pytest.mark.parametrize("timer", ["model-backup@weights", "model-backup@configuration", "model-backup-verify"])
+def test_the_timers_run(host, timer):
+    unit = host.service(f"{timer}.timer")
+    assert unit.is_enabled
+    assert unit.is_running
+    assert run(host, f"systemctl show -P Persistent {timer}.timer").strip() == "yes"
+
+
+def test_a_kind_has_its_own_schedule(host):
+    assert "*:0/5" in run(host, "systemctl cat model-backup@configuration.timer")
+    assert "*:0/30" in run(host, "systemctl cat model-backup@weights.timer")
+
+
+def test_configuration_comes_back_where_it_was_and_below_another_folder(host):
+    golden = "/etc/molecule-model/golden.json"
+    before = run(host, f"cat {golden}; stat -c '%a %U' {golden}")
+    run(host, f"rm {golden}")
+    report = json.loads(run(host, f"{PROGRAM} restore configuration"))
+    assert report["restored"] == [golden]
+    assert run(host, f"cat {golden}; stat -c '%a %U' {golden}") == before
+    try:
+        run(host, f"{PROGRAM} restore configuration --target /var/tmp/elsewhere")
+        run(host, f"cmp {golden} /var/tmp/elsewhere{golden}")
+    finally:
+        run(host, "rm -r /var/tmp/elsewhere")
+
+
+def test_verify_goes_through_all_parts_in_turn(host):
+    parts = [json.loads(run(host, f"{PROGRAM} verify"))["part"] for _ in range(3)]
+    assert set(parts) == {"1/2", "2/2"}
+    assert parts[0] == parts[2]
+    assert status(host)["verified_utc"]
 
 
 def test_passwords_are_for_root_only(host):
@@ -66,7 +106,7 @@ def test_passwords_are_for_root_only(host):
 
 def test_no_password_is_on_a_command_line(host):
     name = host.backend.get_hostname()
-    seen = run(host, "systemctl start model-backup.service & while kill -0 $!; do ps -eo args; done 2>/dev/null; wait")
+    seen = run(host, f"systemctl start {BACKUP} & while kill -0 $!; do ps -eo args; done 2>/dev/null; wait")
     assert "restic" in seen, "the backup was not looked at while it ran"
     for secret in ("backup_login", "backup_key"):
         shown = (STATE / "secrets" / f"{secret}_{name}").read_text().strip() in seen
@@ -76,7 +116,7 @@ def test_no_password_is_on_a_command_line(host):
 def test_rotten_weights_are_refused_and_the_good_backup_stays(host):
     before = status(host)
     corrupt(host)
-    assert host.run("systemctl start model-backup.service").rc != 0
+    assert host.run(f"systemctl start {BACKUP}").rc != 0
     after = status(host)
     assert "do not match" in after["last_error"]
     assert after["snapshot"] == before["snapshot"]
@@ -107,23 +147,22 @@ def test_a_killed_restore_never_serves_half_a_file(host, after_s):
 @pytest.mark.parametrize("after_s", [0.2, 0.6, 1.0])
 def test_a_killed_backup_loses_nothing(host, after_s):
     before = status(host)["snapshot"]
-    run(host, "systemctl start --no-block model-backup.service")
-    host.run(f"sleep {after_s}; systemctl kill -s KILL model-backup.service")
-    run(host, "systemctl reset-failed model-backup.service; systemctl start model-backup.service")
-    snapshots = run(host, "set -a; . /etc/model-backup/environment; restic snapshots --json --no-lock")
+    run(host, f"systemctl start --no-block {BACKUP}")
+    host.run(f"sleep {after_s}; systemctl kill -s KILL {BACKUP}")
+    run(host, f"systemctl reset-failed {BACKUP}; systemctl start {BACKUP}")
+    snapshots = run(host, f"{RESTIC} snapshots --json --no-lock")
     assert before in {item["id"] for item in json.loads(snapshots)}
     assert status(host)["last_error"] is None
 
 
 def test_weights_that_rot_while_they_are_archived_are_not_a_good_backup(host):
     """The last snapshot is rotten then, and cannot be deleted; a restore takes the one before it."""
-    program = "PATH=/usr/local/lib/molecule-rot:$PATH /usr/local/libexec/model-backup backup"
-    done = host.run(f"set -a; . /etc/model-backup/environment; {program}")
+    done = host.run(f"PATH=/usr/local/lib/molecule-rot:$PATH {PROGRAM} backup weights")
     assert done.rc == 1
     assert "weights changed while they were archived" in done.stderr
     report = json.loads(run(host, RESTORE))
     assert report["changed"]
-    assert report["snapshot"] not in {None, "latest"}
+    assert report["snapshot"] == status(host)["snapshot"]
     assert weights_are_right(host)
 
 
@@ -140,19 +179,16 @@ def test_another_manifest_gets_nothing_in_place(host):
 
 
 def test_a_hosts_own_credentials_cannot_take_its_backups_away(host):
-    run(host, "systemctl start model-backup.service")
+    run(host, f"systemctl start {BACKUP}")
     kept = status(host)["snapshot"]
-    run(host, "set -a; . /etc/model-backup/environment; restic unlock --remove-all")  # of backups that were killed
-    attack = host.run(f"set -a; . /etc/model-backup/environment; restic forget --prune {kept}")
+    run(host, f"{RESTIC} unlock --remove-all")  # of backups that were killed
+    attack = host.run(f"{RESTIC} forget --prune {kept}")
     assert "403 Forbidden" in attack.stderr + attack.stdout
-    snapshots = run(host, "set -a; . /etc/model-backup/environment; restic snapshots --json --no-lock")
+    snapshots = run(host, f"{RESTIC} snapshots --json --no-lock")
     assert kept in {item["id"] for item in json.loads(snapshots)}
 
 
 def test_a_repository_that_is_not_ours_is_refused(host):
-    command = (
-        "set -a; . /etc/model-backup/environment; RESTIC_CACERT=/etc/hostname /usr/local/libexec/model-backup backup"
-    )
-    done = host.run(command)
+    done = host.run(f"RESTIC_CACERT=/etc/hostname {PROGRAM} backup weights")
     assert done.rc == 1
     assert "is not trusted" in done.stderr

@@ -10,19 +10,21 @@ from tests.postconditions import test_backup_fresh as check
 
 DIGEST = "d" * 64
 GOOD = {
+    "kind": "weights",
     "last_success_utc": "2026-11-24T10:00:00Z",
     "snapshot": "abcdef0123456789",
     "files": 3,
     "bytes": 98_000_000,
     "rpo_s": 3600,
     "last_error": None,
+    "verify_error": None,
     "manifest_sha256": DIGEST,
 }
 TESTS = (
-    check.test_backup_is_young_enough,
+    check.test_backups_are_young_enough,
     check.test_backup_is_of_the_weights_that_are_wanted,
     check.test_nothing_went_wrong_since,
-    check.test_repository_has_it,
+    check.test_repository_has_them,
 )
 
 
@@ -42,7 +44,7 @@ class SimulatedHost:
 
     def run(self, command: str, *arguments: str) -> Said:
         if command.startswith("date"):
-            return Said(stdout=f"2026-11-24T10:30:00Z\n{json.dumps(self.status)}")
+            return Said(stdout=f"2026-11-24T10:30:00Z\n{json.dumps({self.status['kind']: self.status})}")
         if command.startswith("sha256sum"):
             return Said(stdout=f"{DIGEST}  {arguments[0]}\n")
         assert command.startswith("systemd-run")
@@ -68,14 +70,16 @@ def test_a_good_one() -> None:
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"last_success_utc": "2026-11-24T09:29:59Z"}, "3601 s old, promised 3600 s"),
-        ({"last_success_utc": "2026-11-24T10:30:03Z"}, "-3 s old, promised 3600 s"),
-        ({"files": 0}, "the last good backup holds no files"),
-        ({"bytes": 0}, "the last good backup holds no bytes"),
+        ({"last_success_utc": "2026-11-24T09:29:59Z"}, "weights: 3601 s old, promised 3600 s"),
+        ({"last_success_utc": "2026-11-24T10:30:03Z"}, "weights: -3 s old, promised 3600 s"),
+        ({"files": 0}, "weights: the last good backup holds no files"),
+        ({"bytes": 0}, "weights: the last good backup holds no bytes"),
         ({"manifest_sha256": "e" * 64}, "the weights were changed since the last good backup"),
         ({"manifest_sha256": None}, "the weights were changed since the last good backup"),
-        ({"last_error": "no room"}, "the last backup failed: no room"),
-        ({"snapshot": ""}, "the last good backup has no snapshot"),
+        ({"last_error": "no room"}, "weights: the last backup failed: no room"),
+        ({"verify_error": "rot"}, "weights: not verified: rot"),
+        ({"kind": "ledger"}, "weights are not protected here: model_backup_kinds does not name them"),
+        ({"snapshot": ""}, "weights: the last good backup has no snapshot"),
     ],
 )
 def test_what_is_wrong_is_named(change: dict[str, object], complaint: str) -> None:
@@ -84,10 +88,10 @@ def test_what_is_wrong_is_named(change: dict[str, object], complaint: str) -> No
 
 def test_a_host_without_any_backup() -> None:
     told = complaints(SimulatedHost(GOOD | {"last_success_utc": None}))
-    assert told == ["there is no good backup yet"] * len(TESTS)
+    assert told == ["weights: there is no good backup yet"] * len(TESTS)
 
 
 def test_a_repository_that_lost_it() -> None:
     assert complaints(SimulatedHost(GOOD, Said(rc=1, stderr="no matching ID found"))) == [
-        "abcdef01: no matching ID found"
+        "weights: abcdef01: no matching ID found"
     ]

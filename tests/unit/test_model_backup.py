@@ -1,63 +1,67 @@
 """The backup program: what it refuses, what it says, and what it leaves when it is stopped. Real restic: molecule."""
 
 import hashlib
-import importlib.util
 import json
+import os
 import socket
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import pytest
 
-PROGRAM = Path(__file__).parents[2] / "roles/model_backup/files/model_backup.py"
+from model_backup import cli, errors, fresh, manifest, metrics, restore_paths, second, settings, status
+from model_backup.files import alone
+from model_backup.restore_weights import _put_in_place
+from model_backup.verified import Verified, signature
+
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-
-
-def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("model_backup", PROGRAM)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["model_backup"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-mb = load()
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
     """A host's folders, with two right files of weights."""
-    for folder in ("models/adapters", "etc", "state"):
+    for folder in ("models/adapters", "etc", "state", "conf"):
         (tmp_path / folder).mkdir(parents=True)
     weights = {"model.gguf": b"weights", "adapters/a.gguf": b"adapter"}
     lines = []
     for name, content in weights.items():
         (tmp_path / "models" / name).write_bytes(content)
         lines.append(f"{hashlib.sha256(content).hexdigest()}  {name}\n")
-    (tmp_path / "etc/manifest.sha256").write_text("".join(lines))
+    (tmp_path / "manifest.sha256").write_text("".join(lines))
+    (tmp_path / "etc/server.conf").write_text("port 8080")
     return tmp_path
 
 
-@pytest.fixture(autouse=True)
-def environment(site: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    values = {
-        "MODEL_BACKUP_MODELS_DIR": str(site / "models"),
-        "MODEL_BACKUP_MANIFEST": str(site / "etc/manifest.sha256"),
-        "MODEL_BACKUP_PATHS": str(site / "etc"),
-        "MODEL_BACKUP_STATE_DIR": str(site / "state"),
-        "MODEL_BACKUP_RPO_S": "3600",
-        "RESTIC_HOST": "gpu1",
-        "RESTIC_REPOSITORY": f"rest:http://127.0.0.1:{free_port()}/gpu1/",
+def describe(site: Path, **changes: object) -> None:
+    described = {
+        "host": "gpu1",
+        "state_dir": str(site / "state"),
+        "models_dir": str(site / "models"),
+        "manifest": str(site / "manifest.sha256"),
+        "kinds": [
+            {"name": "weights", "rpo_s": 3600},
+            {"name": "configuration", "rpo_s": 60, "paths": [str(site / "etc")]},
+        ],
+        "fast_tier": False,
+        "verify_parts": 3,
+        "metrics_dir": None,
     }
-    for key, value in values.items():
-        monkeypatch.setenv(key, value)
-    return values
+    (site / "conf/settings.json").write_text(json.dumps(described | changes))
+
+
+@pytest.fixture(autouse=True)
+def configured(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for key in [key for key in os.environ if key.startswith(("RESTIC_", "MODEL_BACKUP_"))]:
+        monkeypatch.delenv(key)
+    monkeypatch.setenv("MODEL_BACKUP_CONF_DIR", str(site / "conf"))
+    describe(site)
+    (site / "conf/environment").write_text(
+        "# of the test\n"
+        f"RESTIC_REPOSITORY=rest:http://127.0.0.1:{free_port()}/gpu1/\n"
+        "RESTIC_PASSWORD='it'\"'\"'s a secret'\nRESTIC_HOST=gpu1\n"
+    )
 
 
 def free_port() -> int:
@@ -66,14 +70,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def status(site: Path) -> dict[str, object]:
-    return dict(json.loads((site / "state/status.json").read_text()))
+def kept(site: Path, kind: str = "weights") -> dict[str, Any]:
+    return dict(json.loads((site / f"state/status/{kind}.json").read_text()))
+
+
+# --- weights and their manifest
 
 
 def test_right_weights_are_found_right(site: Path) -> None:
-    manifest = mb.read_manifest(site / "etc/manifest.sha256")
-    assert list(manifest) == ["model.gguf", "adapters/a.gguf"]
-    assert mb.wrong_files(site / "models", manifest) == []
+    wanted = manifest.read(site / "manifest.sha256")
+    assert list(wanted) == ["model.gguf", "adapters/a.gguf"]
+    assert manifest.wrong_files(site / "models", wanted) == []
 
 
 @pytest.mark.parametrize("byte", range(7))
@@ -83,15 +90,15 @@ def test_every_flipped_bit_is_found(site: Path, byte: int, bit: int) -> None:
     content = bytearray(path.read_bytes())
     content[byte] ^= 1 << bit
     path.write_bytes(content)
-    assert mb.wrong_files(site / "models", mb.read_manifest(site / "etc/manifest.sha256")) == ["model.gguf"]
+    assert manifest.wrong_files(site / "models", manifest.read(site / "manifest.sha256")) == ["model.gguf"]
 
 
 def test_missing_truncated_and_unreadable_files_are_wrong(site: Path) -> None:
-    manifest = mb.read_manifest(site / "etc/manifest.sha256")
+    wanted = manifest.read(site / "manifest.sha256")
     (site / "models/model.gguf").write_bytes(b"weight")
     (site / "models/adapters/a.gguf").unlink()
     (site / "models/adapters/a.gguf").mkdir()
-    assert mb.wrong_files(site / "models", manifest) == ["model.gguf", "adapters/a.gguf"]
+    assert manifest.wrong_files(site / "models", wanted) == ["model.gguf", "adapters/a.gguf"]
 
 
 @pytest.mark.parametrize(
@@ -106,136 +113,277 @@ def test_missing_truncated_and_unreadable_files_are_wrong(site: Path) -> None:
 )
 def test_bad_manifest(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "m").write_text(text)
-    with pytest.raises(mb.BackupError) as error:
-        mb.read_manifest(tmp_path / "m")
+    with pytest.raises(errors.BackupError) as error:
+        manifest.read(tmp_path / "m")
     assert str(error.value) == f"{tmp_path / 'm'} {message}"
 
 
 def test_no_manifest_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(mb.BackupError, match="deploy llm_server first"):
-        mb.read_manifest(tmp_path / "none")
+    with pytest.raises(errors.BackupError, match="deploy llm_server first"):
+        manifest.read(tmp_path / "none")
 
 
-def test_rotten_weights_are_not_archived(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_is_known_only_while_it_looks_as_it_did(site: Path) -> None:
+    path, digest = site / "models/model.gguf", "d" * 64
+    os.utime(path, ns=(0, 0))
+    mark = signature(path)
+    assert mark
+    long_after = mark[-1] + 10_000_000_000
+    Verified(site / "state/verified.json").keep({(path, digest): mark}, read_from_ns=long_after)
+    known = Verified.load(site / "state/verified.json")
+    assert known.holds(path, digest)
+    assert not known.holds(path, "e" * 64)
+    path.write_bytes(b"WEIGHTS")
+    os.utime(path, ns=(0, 0))  # who sets the time of a file back does not set its ctime
+    assert not known.holds(path, digest)
+
+
+def test_a_file_that_was_written_just_before_it_was_read_is_read_again(site: Path) -> None:
+    path = site / "models/model.gguf"
+    mark = signature(path)
+    assert mark
+    verified = Verified(site / "state/verified.json")
+    verified.keep({(path, "d" * 64): mark}, read_from_ns=mark[-1] + 1_000_000_000)
+    assert not verified.holds(path, "d" * 64)
+
+
+# --- what a backup refuses
+
+
+def test_rotten_weights_are_not_archived(
+    site: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model_backup.restic.Restic.reach", lambda _: None)
     (site / "models/model.gguf").write_bytes(b"rotten!")
-    assert mb.main(["backup"]) == 1
-    message = f"not archived: these weights do not match {site}/etc/manifest.sha256: model.gguf"
+    assert cli.main(["backup", "weights"]) == 1
+    message = f"not archived: these weights do not match {site}/manifest.sha256: model.gguf"
     assert capsys.readouterr().err == f"model-backup: {message}\n"
-    assert status(site)["last_error"] == message
+    assert kept(site)["last_error"] == message
 
 
 @pytest.mark.parametrize("make", [lambda _: None, Path.mkdir, lambda p: (p / "deep/er").mkdir(parents=True)])
 def test_a_path_that_holds_nothing_is_refused(
-    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], make: Callable[[Path], object]
+    site: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], object]
 ) -> None:
+    monkeypatch.setattr("model_backup.restic.Restic.reach", lambda _: None)
     make(site / "void")
-    monkeypatch.setenv("MODEL_BACKUP_PATHS", f"{site / 'etc'}:{site / 'void'}")
-    assert mb.main(["backup"]) == 1
+    describe(site, kinds=[{"name": "ledger", "rpo_s": 60, "paths": [str(site / "etc"), str(site / "void")]}])
+    assert cli.main(["backup", "ledger"]) == 1
     assert f"{site / 'void'} holds nothing" in capsys.readouterr().err
+    assert f"{site / 'void'} holds nothing" in kept(site, "ledger")["last_error"]
+
+
+def test_a_kind_that_nobody_protects_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["backup", "secrets"]) == 1
+    assert "secrets is not protected here; model_backup_kinds names: weights, configuration" in capsys.readouterr().err
 
 
 def test_an_unreachable_repository_is_said_at_once_and_the_last_good_backup_kept(
     site: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    good = mb.Status(last_success_utc="2026-01-02T03:04:05Z", snapshot="abc", files=3, bytes=14, rpo_s=60)
-    good.save(site / "state/status.json")
-    assert mb.main(["backup"]) == 1
+    known = settings.load()
+    status.update(known, "weights", last_success_utc="2026-01-02T03:04:05Z", snapshot="abc", files=3, bytes=14)
+    assert cli.main(["backup", "weights"]) == 1
     assert "cannot be reached" in capsys.readouterr().err
-    after = status(site)
+    after = kept(site)
     assert (after["last_success_utc"], after["snapshot"], after["rpo_s"]) == ("2026-01-02T03:04:05Z", "abc", 3600)
-    assert "cannot be reached" in str(after["last_error"])
+    assert "cannot be reached" in after["last_error"]
+    assert after["last_run_utc"] > after["last_success_utc"]
 
 
-def test_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.delenv("MODEL_BACKUP_MANIFEST")
-    assert mb.main(["backup"]) == 1
-    assert "MODEL_BACKUP_MANIFEST is not set" in capsys.readouterr().err
+def test_a_missing_setting_is_named(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (site / "conf/environment").write_text("RESTIC_REPOSITORY=/somewhere\n")
+    assert cli.main(["status"]) == 1
+    assert "lacks RESTIC_PASSWORD: deploy model_backup again" in capsys.readouterr().err
+
+
+def test_whoever_may_not_read_the_passwords_is_told(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (site / "conf/environment").unlink()
+    assert cli.main(["status"]) == 1
+    assert "run this as root" in capsys.readouterr().err
+
+
+# --- settings
+
+
+def test_passwords_are_read_as_a_shell_would() -> None:
+    assert settings.load().repository.variables["RESTIC_PASSWORD"] == "it's a secret"
+
+
+def test_the_second_repository_is_the_first_with_what_differs(site: Path) -> None:
+    with (site / "conf/environment").open("a") as file:
+        file.write(
+            "MODEL_BACKUP_COPY_RESTIC_REPOSITORY=rest:https://far/gpu1/\nMODEL_BACKUP_COPY_RESTIC_PASSWORD=other\n"
+        )
+    known = settings.load()
+    assert known.second
+    assert known.second.location == "rest:https://far/gpu1/"
+    assert known.second.variables["RESTIC_HOST"] == "gpu1"
+    assert "MODEL_BACKUP_COPY_RESTIC_PASSWORD" not in known.repository.variables
+
+
+def test_the_first_repositorys_login_goes_into_its_url_quoted() -> None:
+    first = settings.Repository(
+        {
+            "RESTIC_REPOSITORY": "rest:https://near:8000/gpu1/",
+            "RESTIC_PASSWORD": "key",
+            "RESTIC_REST_USERNAME": "gpu1",
+            "RESTIC_REST_PASSWORD": "p@ss/word",
+        }
+    )
+    assert second.as_source(first) == {
+        "RESTIC_FROM_REPOSITORY": "rest:https://gpu1:p%40ss%2Fword@near:8000/gpu1/",
+        "RESTIC_FROM_PASSWORD": "key",
+    }
+
+
+# --- restore
 
 
 def test_restore_leaves_right_weights_alone_and_removes_what_a_killed_one_left(
     site: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    left = site / "models/.model-restore/half.gguf"
-    left.parent.mkdir()
+    left = site / "models/.model-restore/0123/half.gguf"
+    left.parent.mkdir(parents=True)
     left.write_bytes(b"half")
-    assert mb.main(["restore"]) == 0
+    assert cli.main(["restore", "weights"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert (report["changed"], report["restored"]) == (False, [])
-    assert not left.parent.exists()
+    assert not (site / "models/.model-restore").exists()
 
 
 def test_a_restore_that_fails_changes_nothing(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (site / "models/model.gguf").write_bytes(b"rotten!")
-    assert mb.main(["restore"]) == 1
+    assert cli.main(["restore", "weights"]) == 1
     assert "cannot be reached" in capsys.readouterr().err
     assert (site / "models/model.gguf").read_bytes() == b"rotten!"
-    assert not (site / "models/.model-restore").exists()
+
+
+def test_a_draft_of_the_same_manifest_is_kept_and_others_are_removed(site: Path) -> None:
+    same = site / "models/.model-restore" / hashlib.sha256((site / "manifest.sha256").read_bytes()).hexdigest()[:16]
+    for draft in (same, same.with_name("of-another-manifest")):
+        draft.mkdir(parents=True)
+        (draft / "model.gguf").write_bytes(b"half")
+    (site / "models/model.gguf").unlink()
+    assert cli.main(["restore", "weights"]) == 1, "the repository is not there"
+    assert [path.name for path in same.parent.iterdir()] == [same.name]
+    assert (same / "model.gguf").read_bytes() == b"half"
+
+
+def test_restore_from_a_second_copy_that_there_is_not(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (site / "models/model.gguf").unlink()
+    assert cli.main(["restore", "weights", "--from", "copy"]) == 1
+    assert "set model_backup_copy_repository" in capsys.readouterr().err
 
 
 def test_two_at_once_are_refused(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with mb.alone(site / "state/restore.lock"):
-        assert mb.main(["restore"]) == 1
-    assert capsys.readouterr().err == "model-backup: another restore is running\n"
+    with alone(site / "state/restore-weights.lock"):
+        assert cli.main(["restore", "weights"]) == 1
+    assert capsys.readouterr().err == "model-backup: another restore-weights is running\n"
 
 
 def test_put_in_place_replaces_files_and_makes_folders(site: Path) -> None:
-    draft = site / "models/.model-restore"
+    draft = site / "models/.model-restore/x"
     (draft / "new").mkdir(parents=True)
     (draft / "model.gguf").write_bytes(b"right")
     (draft / "new/b.gguf").write_bytes(b"b")
-    mb.put_in_place(draft, site / "models", {"model.gguf": "", "new/b.gguf": ""})
+    _put_in_place(draft, site / "models", {"model.gguf": "", "new/b.gguf": ""})
     assert (site / "models/model.gguf").read_bytes() == b"right"
     assert (site / "models/new/b.gguf").read_bytes() == b"b"
 
 
-@pytest.mark.parametrize(("age_s", "fresh"), [(0, True), (3600, True), (3601, False), (-60, False)])
-def test_fresh_is_within_the_rpo(environment: dict[str, str], age_s: int, fresh: bool) -> None:
-    settings = mb.Settings.of(environment)
+def test_paths_are_put_in_place_with_their_modes_and_once(tmp_path: Path) -> None:
+    draft, final = tmp_path / "draft", tmp_path / "final"
+    draft.mkdir()
+    (draft / "key").write_text("secret")
+    (draft / "key").chmod(0o640)
+    (draft / "link").symlink_to("key")
+    final.mkdir()
+    (final / "key").write_text("older")
+    for name, changed in (("key", True), ("link", True), ("key", False), ("link", False)):
+        assert restore_paths._place(draft / name, final / name) is changed
+    assert (final / "key").read_text() == "secret"
+    assert (final / "key").stat().st_mode & 0o777 == 0o640
+    assert (final / "link").readlink() == Path("key")
+    assert sorted(path.name for path in final.iterdir()) == ["key", "link"]
+
+
+# --- status
+
+
+@pytest.mark.parametrize(("age_s", "is_fresh"), [(0, True), (3600, True), (3601, False), (-60, False)])
+def test_fresh_is_within_the_rpo(site: Path, age_s: int, is_fresh: bool) -> None:
+    known = settings.load()
     made = (NOW - timedelta(seconds=age_s)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    kept = mb.Status(last_success_utc=made, manifest_sha256=mb.sha256(settings.manifest))
-    assert (mb.why_not_fresh(kept, settings, NOW) is None) is fresh
+    digest = manifest.sha256(site / "manifest.sha256")
+    status.update(known, "weights", last_success_utc=made, manifest_sha256=digest)
+    assert ("weights" not in fresh.due(known, known.kinds, NOW)) is is_fresh
 
 
-def test_other_weights_are_not_covered_by_an_old_backup(environment: dict[str, str]) -> None:
-    settings = mb.Settings.of(environment)
-    kept = mb.Status(last_success_utc=NOW.strftime("%Y-%m-%dT%H:%M:%SZ"), manifest_sha256="of another manifest")
-    assert mb.why_not_fresh(kept, settings, NOW) == "the weights were changed since the last backup"
+def test_other_weights_are_not_covered_by_an_old_backup() -> None:
+    known = settings.load()
+    made = NOW.strftime("%Y-%m-%dT%H:%M:%SZ")
+    status.update(known, "weights", last_success_utc=made, manifest_sha256="of another manifest")
+    why = fresh.due(known, [known.kind("weights")], NOW)
+    assert why == {"weights": "the weights were changed since the last backup"}
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"last_succ'])
-def test_a_status_that_cannot_be_read_counts_as_none(tmp_path: Path, text: str) -> None:
-    (tmp_path / "status.json").write_text(text)
-    assert mb.Status.load(tmp_path / "status.json") == mb.Status()
+def test_fresh_exits_3_and_names_the_kinds_that_are_due(capsys: pytest.CaptureFixture[str]) -> None:
+    status.update(settings.load(), "configuration", last_success_utc=status.now_utc())
+    assert cli.main(["fresh"]) == 3
+    assert json.loads(capsys.readouterr().out) == {"weights": "there is no backup yet"}
+    assert cli.main(["fresh", "configuration"]) == 0
 
 
-def test_fresh_exits_3_when_a_backup_is_due(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as end:
-        mb.main(["fresh"])
-    assert end.value.code == 3
-    assert capsys.readouterr().out == "there is no backup yet\n"
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"last_succ', '{"kind": 3, "files": {}, "x": 1}'])
+def test_a_status_that_cannot_be_read_counts_as_none(site: Path, text: str) -> None:
+    (site / "state/status").mkdir()
+    (site / "state/status/weights.json").write_text(text)
+    found = status.Status.load(settings.load(), "weights")
+    assert (found.kind, found.rpo_s, found.last_success_utc) == ("weights", 3600, None)
 
 
-def test_a_status_is_read_back_as_it_was_written(tmp_path: Path) -> None:
-    before = mb.Status(last_success_utc="2026-01-02T03:04:05Z", snapshot="abc", files=1, bytes=2, duration_s=0.5)
-    before.save(tmp_path / "status.json")
-    assert mb.Status.load(tmp_path / "status.json") == before
-    assert not list(tmp_path.glob(".*"))
+def test_a_status_keeps_what_is_not_changed_and_leaves_no_draft(site: Path) -> None:
+    known = settings.load()
+    status.update(known, "weights", snapshot="abc", bytes=2)
+    status.update(known, "weights", verified_utc="2026-01-02T03:04:05Z")
+    found = status.Status.load(known, "weights")
+    assert (found.snapshot, found.bytes, found.verified_utc) == ("abc", 2, "2026-01-02T03:04:05Z")
+    assert sorted(path.name for path in (site / "state/status").iterdir()) == [".lock", "weights.json"]
+
+
+def test_metrics_say_what_the_statuses_say(site: Path) -> None:
+    describe(site, metrics_dir=str(site))
+    known = settings.load()
+    status.update(known, "weights", last_success_utc="2026-01-02T03:04:05Z", bytes=98_362_432, last_error="no")
+    lines = (site / metrics.FILE).read_text().splitlines()
+    assert 'model_backup_last_success_timestamp_seconds{kind="weights"} 1767323045' in lines
+    assert 'model_backup_size_bytes{kind="weights"} 98362432' in lines
+    assert 'model_backup_last_run_failed{kind="weights"} 1' in lines
+    assert 'model_backup_rpo_seconds{kind="configuration"} 60' in lines
+    assert not [line for line in lines if line.startswith("model_backup_copied_timestamp_seconds{")]
+
+
+# --- restic's words
 
 
 @pytest.mark.parametrize(
-    ("code", "stderr", "message"),
+    ("code", "stderr", "said"),
     [
         (12, '{"message_type":"exit_error","code":12,"message":"Fatal: wrong password"}', "the password does not open"),
-        (11, "unable to create lock", "unable to create lock (the repository is locked by another client"),
+        (11, "unable to create lock", "is locked by another client"),
+        (10, "Fatal: repository does not exist", "there is no repository at here"),
+        (1, "unexpected HTTP response (401): 401 Unauthorized", "does not let this host in"),
+        (1, "server response unexpected: 403 Forbidden (403)", "it only takes additions"),
+        (1, "write /srv/backup/x: no space left on device", "the repository is full"),
+        (1, "Fatal: ciphertext verification failed", "the repository is corrupted"),
         (
             1,
-            '{"message_type":"exit_error","code":1,"message":"Fatal: 401\\nIs there a repository?"}',
-            "restic backup: Fatal: 401",
+            '{"message_type":"exit_error","code":1,"message":"Fatal: odd\\nIs there a repository?"}',
+            "backup: Fatal: odd",
         ),
         (1, "", "restic backup: exit code 1"),
     ],
 )
-def test_what_restic_says_reaches_the_operator(code: int, stderr: str, message: str) -> None:
-    with pytest.raises(mb.BackupError) as error:
-        mb.checked(subprocess.CompletedProcess([], code, "", stderr), "backup")
-    assert message in str(error.value)
+def test_what_restic_says_reaches_the_operator(code: int, stderr: str, said: str) -> None:
+    assert said in str(errors.explained(code, stderr, "backup", "here"))

@@ -1,0 +1,48 @@
+"""Which weights are wanted, and whether those that are there are right."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from model_backup.errors import BackupError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+SHA256 = re.compile("[0-9a-fA-F]{64}")
+
+
+def read(path: Path) -> dict[str, str]:
+    """Read a manifest in the format of sha256sum: digest by file name, relative to the folder of the models."""
+    try:
+        lines = [line.split(maxsplit=1) for line in path.read_text().splitlines() if line.strip()]
+    except OSError as error:
+        raise BackupError(f"no manifest to verify weights with: {error}; deploy llm_server first") from error
+    if not lines or not all(line[1:] and SHA256.fullmatch(line[0]) for line in lines):
+        raise BackupError(f"{path} is not a list of SHA-256 digests")
+    names = {name.removeprefix("*").strip(): digest.lower() for digest, name in lines}
+    if outside := [name for name in names if Path(name).is_absolute() or ".." in Path(name).parts]:
+        raise BackupError(f"{path} names files outside the folder of the models: {outside}")
+    return names
+
+
+def sha256(path: Path) -> str | None:
+    """Return a file's digest, or None when it cannot be read to its end."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def wrong_files(folder: Path, manifest: Mapping[str, str], names: Iterable[str] | None = None) -> list[str]:
+    """List the files that are missing, unreadable or not what they should be."""
+    asked = list(manifest if names is None else names)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # hashlib lets other threads run
+        digests = pool.map(lambda name: sha256(folder / name), asked)
+        return [name for name, digest in zip(asked, digests, strict=True) if digest != manifest[name]]

@@ -1,0 +1,109 @@
+"""Running restic: passwords in its environment only, its answers as data, its failures as sentences."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import ssl
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from model_backup.errors import BackupError, LockedError, explained
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from model_backup.settings import Repository
+
+TAG = "model-backup"
+REACH_TIMEOUT_S = 10
+LOCK_WAIT = "5m"
+"""How long to wait for a client that lives and holds the repository."""
+PORT = 8000
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a backup made."""
+
+    snapshot: str
+    files: int
+    bytes: int
+    read: int
+    """Files that were read, since the parent did not hold them as they are."""
+
+
+@dataclass(frozen=True)
+class Restic:
+    """A repository, and the restic that talks to it."""
+
+    repository: Repository
+    host: str
+
+    def mine(self, kind: str) -> tuple[str, ...]:
+        """Options that mark a kind's snapshots of this host, and find them: the comma means both tags."""
+        return ("--tag", f"{TAG},kind={kind}", "--host", self.host)
+
+    def run(self, *arguments: str, extra: Mapping[str, str] | None = None) -> str:
+        """Run restic and return what it printed. A lock whose client is dead is removed, and only such a one."""
+        try:
+            return self._run(*arguments, extra=extra)
+        except LockedError:
+            self._run("unlock")  # restic's own rule: of a dead process here, or not renewed for half an hour
+            return self._run("--retry-lock", LOCK_WAIT, *arguments, extra=extra)
+
+    def objects(self, *arguments: str) -> list[Any]:
+        """Run restic and return the objects that it printed."""
+        found = []
+        for line in self.run("--json", *arguments).splitlines():
+            with contextlib.suppress(ValueError):
+                found.append(json.loads(line))
+        return found
+
+    def backup(self, kind: str, paths: list[str], parent: str | None) -> Made:
+        """Archive paths. Without a parent that is known to be good, every file is read."""
+        known = ("--parent", parent) if parent else ("--force",)
+        said = self.objects("backup", *self.mine(kind), *known, "--", *paths)
+        summary = next(item for item in reversed(said) if item.get("message_type") == "summary")
+        return Made(
+            snapshot=summary["snapshot_id"],
+            files=summary["total_files_processed"],
+            bytes=summary["total_bytes_processed"],
+            read=summary["files_new"] + summary["files_changed"],
+        )
+
+    def snapshots(self, kind: str) -> list[str]:
+        """List the IDs of a kind's snapshots of this host, the newest first."""
+        listed: list[Mapping[str, str]] = self.objects("snapshots", *self.mine(kind))[0]
+        return [item["id"] for item in sorted(listed, key=lambda item: item["time"], reverse=True)]
+
+    def reach(self) -> None:
+        """Say at once when a REST server cannot be reached or is not the right one: restic tries on for minutes."""
+        url = urlsplit(self.repository.location.removeprefix("rest:"))
+        if not self.repository.location.startswith("rest:") or not url.hostname:
+            return
+        server = f"{url.hostname}:{url.port or PORT}"
+        try:
+            with socket.create_connection((url.hostname, url.port or PORT), timeout=REACH_TIMEOUT_S) as connection:
+                if url.scheme == "https":
+                    context = ssl.create_default_context(cafile=self.repository.authority)
+                    context.wrap_socket(connection, server_hostname=url.hostname).close()
+        except ssl.SSLError as error:
+            raise BackupError(f"the certificate of the repository at {server} is not trusted: {error}") from error
+        except OSError as error:
+            raise BackupError(f"the repository at {server} cannot be reached: {error}") from error
+
+    def _run(self, *arguments: str, extra: Mapping[str, str] | None = None) -> str:
+        environment = {**os.environ, **self.repository.variables, **(extra or {}), "RESTIC_PROGRESS_FPS": "0.1"}
+        done = subprocess.run(["restic", *arguments], env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            doing = next(word for word in arguments if word in COMMANDS)
+            raise explained(done.returncode, done.stderr, doing, self.repository.location)
+        return done.stdout
+
+
+COMMANDS = {"backup", "cat", "check", "copy", "dump", "init", "list", "restore", "snapshots", "unlock"}

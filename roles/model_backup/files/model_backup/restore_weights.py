@@ -1,0 +1,89 @@
+"""Bringing weights back: beside those that serve, on the same file system, and renamed once their digest is right.
+
+The draft lies in a hidden folder that is named after the manifest. What a restore that was cut off has left there is
+completed by the next one, which reads all of it again; a draft of another manifest is removed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import time
+from typing import TYPE_CHECKING
+
+from model_backup import manifest as manifests
+from model_backup.errors import BackupError
+from model_backup.files import sync_folder
+from model_backup.restore import Report, source
+from model_backup.settings import WEIGHTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from model_backup.restic import Restic
+    from model_backup.settings import Settings
+
+DRAFTS = ".model-restore"
+TRIES = 3
+"""Snapshots, before a restore gives up."""
+
+
+def restore(settings: Settings, snapshot: str, *, from_second: bool) -> Report:
+    """Bring the weights back, unless those that are there are right."""
+    started = time.monotonic()
+    manifest = manifests.read(settings.manifest)
+    drafts = settings.models_dir / DRAFTS  # below the models: only the same file system can be renamed from
+    wrong = {name: manifest[name] for name in manifests.wrong_files(settings.models_dir, manifest)}
+    used, size = None, 0
+    if wrong:
+        draft = _draft(drafts, manifests.sha256(settings.manifest) or "")
+        restic = source(settings, from_second=from_second)
+        restic.reach()
+        try:
+            tries = _candidates(restic, snapshot)
+            used = next((item for item in tries if _fetch(settings, restic, item, wrong, draft)), None)
+            if used is None:
+                names = ", ".join(wrong)
+                raise BackupError(f"snapshot {snapshot} does not hold the weights of {settings.manifest}: {names}")
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                shutil.rmtree(drafts, ignore_errors=True)
+            raise
+        size = sum((draft / name).stat().st_size for name in wrong)
+        _put_in_place(draft, settings.models_dir, wrong)
+    shutil.rmtree(drafts, ignore_errors=True)
+    return Report(WEIGHTS, sorted(wrong), used, size, round(time.monotonic() - started, 3))
+
+
+def _draft(drafts: Path, manifest_sha256: str) -> Path:
+    """Make the draft's folder, or find it again; remove those of other manifests."""
+    draft = drafts / manifest_sha256[:16]
+    draft.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for other in drafts.iterdir():
+        if other != draft:
+            shutil.rmtree(other, ignore_errors=True)
+    return draft
+
+
+def _candidates(restic: Restic, snapshot: str) -> Iterator[str]:
+    """Name the snapshots to try: `latest`, then those before it, for it may have been made while weights rotted."""
+    yield from restic.snapshots(WEIGHTS)[:TRIES] if snapshot == "latest" else [snapshot]
+
+
+def _fetch(settings: Settings, restic: Restic, snapshot: str, wanted: Mapping[str, str], draft: Path) -> bool:
+    """Complete the draft from a snapshot and say whether it is right. restic keeps the parts that are right already."""
+    chosen = [word for name in wanted for word in ("--include", f"/{name}")]
+    restic.run("restore", f"{snapshot}:{settings.models_dir}", "--target", str(draft), "--overwrite", "always", *chosen)
+    return not manifests.wrong_files(draft, wanted)
+
+
+def _put_in_place(draft: Path, target: Path, names: Mapping[str, str]) -> None:
+    """Rename verified files to where they serve, each in one step and written through to the disk first."""
+    for name in names:
+        with (draft / name).open("rb") as file:
+            os.fsync(file.fileno())
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        (draft / name).replace(target / name)
+        sync_folder((target / name).parent)
