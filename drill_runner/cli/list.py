@@ -67,7 +67,7 @@ def _faults(project: Project, as_json: bool) -> None:
     faults = tuple(load_faults(project).values())
     if as_json:
         return _json(TypeAdapter(tuple[Fault, ...]).dump_python(faults, mode="json"))
-    rows = ((f.name, f.manifest.fidelity.value, f.manifest.target_group, f.manifest.summary) for f in faults)
+    rows = ((f.name, f.manifest.fidelity.value, ", ".join(f.manifest.groups), f.manifest.summary) for f in faults)
     return _table(("FAULT", "FIDELITY", "BREAKS", "SUMMARY"), rows)
 
 

@@ -160,7 +160,9 @@ def recover(session: Session, effects: dict[str, Interval]) -> None:
         left = drill.recovery.within_s - (time.monotonic() - started)
         if not session.wait(lambda: _whole(session, effects), "the service to be whole", max(0.0, left)):
             raise DrillOverError(f"the service was not whole {drill.recovery.within_s:g} s after recovery began")
-        what = f"{', '.join(effects)} in the pool, {drill.probe.good_in_a_row} good answers in a row"
+        replicas = [host for host in effects if session.view.replica(host)]
+        pool = f"{', '.join(replicas)} in the pool, " if replicas else ""
+        what = f"{pool}{drill.probe.good_in_a_row} good answers in a row"
         session.write(Whole(at=time.monotonic(), what=what))
         session.progress.note(f"whole: {what}")
         session.wait(lambda: False, f"anything that comes after ({drill.settle_s:g} s)", drill.settle_s)
@@ -169,9 +171,12 @@ def recover(session: Session, effects: dict[str, Interval]) -> None:
 def _whole(session: Session, effects: dict[str, Interval]) -> bool:
     view, now = session.view, time.monotonic()
     watched = session.plan.inventory.endpoint.pool_stats_url is not None
+    if watched and view.pool is None:
+        return False
     for host, effect in effects.items():
         missed = view.left_pool(host, effect.lower) is not None
-        if watched and not (view.up(host) and (missed or now > effect.upper + NOTICE_S)):
+        # A target that is no replica, such as a store, is its recovery's business and the checks'.
+        if view.replica(host) and not (view.up(host) and (missed or now > effect.upper + NOTICE_S)):
             return False
     after = max(effect.upper for effect in effects.values())
     return view.good_in_a_row >= session.plan.drill.probe.good_in_a_row and now > after + NOTICE_S

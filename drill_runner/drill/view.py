@@ -88,6 +88,10 @@ class View:
         """The load balancer sends requests to `server`, as of its last answer."""
         return self.pool is not None and self.pool.servers.get(server) == "UP"
 
+    def replica(self, server: str) -> bool:
+        """The load balancer knows `server`, whether it sends requests there or not, as of its last answer."""
+        return self.pool is not None and server in self.pool.servers
+
     def left_pool(self, server: str, after: float) -> Interval | None:
         """When `server` first left the pool, if that was after the instant `after`."""
         return next((span for span in self._left.get(server, ()) if span.upper >= after), None)

@@ -44,6 +44,8 @@ class Manifest:
     fidelity: Fidelity
     target_group: Name
     """Inventory group whose hosts the fault knows how to break."""
+    further_groups: tuple[Name, ...] = ()
+    """Others whose hosts it can break as well."""
     requires: tuple[Literal["systemd", "host_power"], ...] = ()
     """What the target must have. `host_power`: a power switch that answers when the host does not."""
     destructive: bool = False
@@ -53,6 +55,11 @@ class Manifest:
     effect_within_s: PositiveSeconds = 10
     """How long the proof of effect may take before the fault counts as not landed."""
     stands_for: tuple[StandsFor, ...] = ()
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """All groups whose hosts it can break, its own first."""
+        return (self.target_group, *self.further_groups)
 
 
 @data

@@ -28,8 +28,13 @@ class Draft:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """The groups that are broken, once each."""
-        return tuple(dict.fromkeys(lease.fault.manifest.target_group for lease in self.leases))
+        """The groups that are broken, once each: of those that a fault is for, the ones that its targets are in."""
+        return tuple(dict.fromkeys(group for lease in self.leases for group in self._broken(lease)))
+
+    def _broken(self, lease: Lease) -> Iterator[str]:
+        for group in lease.fault.manifest.groups:
+            if any(host.name in lease.targets for host in self.inventory.group(group)):
+                yield group
 
 
 def guard_rails(draft: Draft) -> tuple[GuardRail, ...]:
@@ -51,16 +56,18 @@ def with_backup_check(drill: Drill, leases: tuple[Lease, ...]) -> Drill:
 def _targets(draft: Draft) -> Iterator[GuardRail]:
     known = {host.name: host for host in draft.inventory.hosts}
     for index, lease in enumerate(draft.leases):
-        where, group = f"{draft.where}: faults[{index}].targets", lease.fault.manifest.target_group
+        where, groups = f"{draft.where}: faults[{index}].targets", lease.fault.manifest.groups
         for name in lease.targets:
             if name not in known:
                 raise UsageError(
                     f"{where}: {name} is not in {draft.inventory.source}; expected one of {', '.join(known)}"
                 )
-            if group not in known[name].groups:
-                fits = ", ".join(host.name for host in draft.inventory.group(group)) or "which has no hosts here"
+            if known[name].groups.isdisjoint(groups):
+                hosts = dict.fromkeys(host.name for group in groups for host in draft.inventory.group(group))
+                fits, which = ", ".join(hosts) or "which has no hosts here", "group" if len(groups) == 1 else "groups"
                 raise UsageError(
-                    f"{where}: {name} is not in {group}, the group that {lease.fault.name} breaks; expected {fits}"
+                    f"{where}: {name} is not in {' or '.join(groups)}, the {which} that {lease.fault.name} breaks; "
+                    f"expected {fits}"
                 )
             if not known[name].drill_allowed:
                 raise UsageError(

@@ -76,8 +76,8 @@ class TestFaults:
                 "target_grup:",
                 (
                     "roles/fault_flip/meta/fault.yml:3: target_grup: unknown key; expected one of destructive, "
-                    "effect_within_s, fidelity, requires, stands_for, summary, target_group, time_limit_s "
-                    "(did you mean target_group?) (and 1 more)"
+                    "effect_within_s, fidelity, further_groups, requires, stands_for, summary, target_group, "
+                    "time_limit_s (did you mean target_group?) (and 1 more)"
                 ),
             ),
             (

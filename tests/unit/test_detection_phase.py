@@ -14,7 +14,7 @@ from drill_runner.drill.session import DrillOverError, Session
 from drill_runner.journal import RECORD, Journal
 from drill_runner.model.base import Interval
 from drill_runner.model.drill import Detection
-from drill_runner.model.record import Detected
+from drill_runner.model.record import Detected, Whole
 from drill_runner.model.sample import AlertSample, Outcome, PoolSample, ProbeSample, Sample
 from drill_runner.plan.steps import steps
 from tests.unit.runs import plan
@@ -126,3 +126,34 @@ def test_nothing_is_broken_for_an_alert_that_cannot_tell(
     with pytest.raises(DrillOverError) as over:
         phases.steady_state(steady)
     assert str(over.value) == why
+
+
+def recovered(folder: Path, servers: dict[str, str], target: str) -> list[str]:
+    """What the runner says is whole, 10 s after `target` was hit, with enough good answers and the pool as it is."""
+    answers = [replace(GOOD, seq=seq, due=NOW - 5 + seq / 10) for seq in range(4)]
+    look = PoolSample(asked=NOW - 1, answered=NOW - 0.9, servers=servers)
+    running = session(folder, Detection(load_balancer="down", within_s=5), *answers, look)
+    brief = replace(running.plan.drill, settle_s=0, recovery=replace(running.plan.drill.recovery, within_s=0.2))
+    endpoint = replace(running.plan.inventory.endpoint, pool_stats_url="http://127.0.0.1:1", pool_backend="b")
+    running.plan = replace(running.plan, drill=brief, inventory=replace(running.plan.inventory, endpoint=endpoint))
+    phases.recover(running, {target: Interval(lower=NOW - 10, upper=NOW - 9.9)})
+    records = [RECORD.validate_json(line) for line in (folder / "journal.jsonl").read_bytes().splitlines()]
+    return [one.what for one in records if isinstance(one, Whole)]
+
+
+def test_a_replica_is_whole_when_it_is_in_the_pool(tmp_path: Path):
+    assert recovered(tmp_path, {"gpu1": "UP", "gpu2": "UP"}, "gpu2") == ["gpu2 in the pool, 4 good answers in a row"]
+
+
+def test_a_replica_out_of_the_pool_is_not_whole(tmp_path: Path):
+    with pytest.raises(DrillOverError, match="not whole"):
+        recovered(tmp_path, {"gpu1": "UP", "gpu2": "DOWN"}, "gpu2")
+
+
+def test_what_is_no_replica_is_not_waited_for_in_the_pool(tmp_path: Path):
+    assert recovered(tmp_path, {"gpu1": "UP", "gpu2": "UP"}, "store1") == ["4 good answers in a row"]
+
+
+def test_a_pool_that_was_never_seen_is_not_whole(tmp_path: Path):
+    with pytest.raises(DrillOverError, match="not whole"):
+        recovered(tmp_path, {}, "store1")

@@ -25,6 +25,9 @@ FAULTS = {
         name="cut", manifest=Manifest(summary="Cuts the power.", fidelity=Fidelity.REAL, target_group="balancers")
     ),
 }
+FAULTS["off"] = replace(
+    FAULTS["cut"], name="off", manifest=replace(FAULTS["cut"].manifest, further_groups=("servers",))
+)
 FAULTS["wipe"] = replace(FAULTS["flip"], name="wipe", manifest=replace(FAULTS["flip"].manifest, destructive=True))
 SERVERS = ("one", "two", "three")
 INVENTORY = Inventory(
@@ -96,6 +99,21 @@ def test_a_lease_outlasts_the_faults_that_are_injected_after_it() -> None:
     assert "faults[0].time_limit_s: 64 s; expected at least the 65 s" in refusal(("one",), ("two",), drill=drill)
     enough = replace(drill, faults=(replace(uses[0], time_limit_s=65), uses[1]))
     assert [lease.limit_s for lease in plan(("one",), ("two",), drill=enough).leases] == [65, 55]
+
+
+def test_a_fault_for_several_groups_breaks_those_that_its_targets_are_in() -> None:
+    off = replace(DRILL, faults=(FaultUse(fault="off", targets="a"),))
+    assert said(plan(("one",), drill=off), "blast_radius.keep_serving") == (
+        "3 of servers would be left untouched, at least 1"
+    )
+    assert refusal(("lb",), drill=off) == (
+        "drills/test.yml: blast_radius.keep_serving: 0 of balancers would be left untouched; expected at least 1"
+    )
+    elsewhere = replace(INVENTORY, hosts=(*INVENTORY.hosts, Host(name="store", drill_allowed=True)))
+    assert refusal(("store",), drill=off, inventory=elsewhere) == (
+        "drills/test.yml: faults[0].targets: store is not in balancers or servers, the groups that off breaks; "
+        "expected lb, one, two, three, prod"
+    )
 
 
 def test_steps() -> None:
