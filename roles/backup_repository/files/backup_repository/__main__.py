@@ -1,0 +1,57 @@
+"""`backup-repository prune [USER…] | add-key USER | watch`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+
+from backup_repository import keys, metrics, prune, refusals
+from backup_repository.settings import Settings, UpkeepError
+
+WARNING = "<4>"
+"""What makes a line a warning in the journal."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; print what it did as JSON."""
+    parser = argparse.ArgumentParser(prog="backup-repository", description="Upkeep of a backup store.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("prune", help="remove what is kept no longer").add_argument("users", nargs="*", metavar="USER")
+    commands.add_parser("add-key", help="let the store's key in, by a password on stdin").add_argument("user")
+    commands.add_parser("watch", help="count refused requests, write metrics")
+    options = parser.parse_args(arguments)
+    try:
+        settings = Settings.load()
+        if options.command == "watch":
+            watch(settings)
+        elif options.command == "add-key":
+            _say(keys.add_key(settings, options.user))
+        else:
+            done = prune.prune_all(settings, tuple(options.users) or prune.keys())
+            _say({user: asdict(one) for user, one in done.items()})
+            for user, one in done.items():
+                if one.last_error:
+                    sys.stderr.write(f"{user}: {one.last_error}\n")
+            return int(any(one.last_error for one in done.values()))
+    except UpkeepError as error:
+        sys.stderr.write(f"backup-repository: {error}\n")
+        return 1
+    return 0
+
+
+def watch(settings: Settings) -> None:
+    """Count, tell the journal what is new, write the metrics."""
+    seen, new = refusals.look(settings)
+    for sentence in refusals.sentences(new):
+        sys.stdout.write(f"{WARNING}{sentence}\n")
+    metrics.write(settings, prune.load(), seen)
+
+
+def _say(said: object) -> None:
+    sys.stdout.write(json.dumps(said) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
