@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -43,6 +43,7 @@ def run_checks(
     *,
     inventory: Inventory,
     targets: Sequence[str],
+    fault_targets: Mapping[str, Sequence[str]] | None = None,
     phase: Phase,
     xml_path: Path,
     on_result: Callable[[CheckFinished], None] = lambda _: None,
@@ -55,6 +56,7 @@ def run_checks(
         checks: Names of files in `tests/postconditions/` or a fault's `checks/`, less `test_` and `.py`.
         inventory: The inventory whose hosts are asked.
         targets: The hosts that the drill broke, for checks that want to know.
+        fault_targets: The hosts that each fault broke, by its name: where its own checks run. Others: `targets`.
         phase: What the results are labelled with.
         xml_path: Where pytest's JUnit XML is kept, without the service's API key.
         on_result: Told of each result, in the order of `checks`.
@@ -62,7 +64,7 @@ def run_checks(
     """
     files = {check: _find(project_root, check) for check in dict.fromkeys(checks)}
     started = time.monotonic()
-    session = _Session(project_root, inventory, tuple(targets), xml_path, timeout_s)
+    session = _Session(project_root, inventory, tuple(targets), dict(fault_targets or {}), xml_path, timeout_s)
     problem, cases = _run(session, [str(file) for file in files.values() if file is not None])
     at = time.monotonic()
 
@@ -98,6 +100,7 @@ class _Session:
     root: Path
     inventory: Inventory
     targets: tuple[str, ...]
+    fault_targets: Mapping[str, Sequence[str]]
     xml_path: Path
     timeout_s: float
 
@@ -154,7 +157,9 @@ def _command(session: _Session, paths: Sequence[str], xml: Path) -> list[str]:
         *(part for key, value in settings.items() for part in ("-o", f"{key}={value}")),
         *("--import-mode=importlib", "--continue-on-collection-errors", f"--rootdir={session.root}"),
         *(f"--junit-xml={xml}", f"--ansible-inventory={session.inventory_path}"),
-        *(f"--drill-targets={','.join(session.targets)}", "--", *paths),
+        f"--drill-targets={','.join(session.targets)}",
+        *(f"--fault-targets={fault}={','.join(hosts)}" for fault, hosts in session.fault_targets.items()),
+        *("--", *paths),
     ]
 
 

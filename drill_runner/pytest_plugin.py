@@ -18,15 +18,24 @@ if TYPE_CHECKING:
     from drill_runner.observe.config import ObserverConfig, Prompt
 
 VARIABLE = "drill_endpoint"
+FAULT = re.compile(r"/roles/fault_([a-z0-9_]+)/checks/")
 HEALTH_CHECK = re.compile(r"[0-9a-f]{64}-[0-9a-f]+\.service")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Offer `--drill-targets`; the inventory is testinfra's `--ansible-inventory`, or Ansible's own choice."""
-    parser.getgroup("drill_runner").addoption(
+    group = parser.getgroup("drill_runner")
+    group.addoption(
         "--drill-targets",
         metavar="HOST,…",
         help="Hosts that the drill broke: the fixture drill_targets, and where a check that names no hosts runs.",
+    )
+    group.addoption(
+        "--fault-targets",
+        metavar="FAULT=HOST,…",
+        action="append",
+        default=[],
+        help="Of these, the hosts that one fault broke: where its own checks run. May be given several times.",
     )
 
 
@@ -36,7 +45,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     named: str | None = metafunc.config.getoption("--drill-targets")
     on_hosts = "_testinfra_host" in metafunc.fixturenames
     if named is not None and on_hosts and not hasattr(metafunc.module, "testinfra_hosts"):
-        metafunc.module.testinfra_hosts = [f"ansible://{name}" for name in named.split(",") if name]
+        by_fault = dict(one.partition("=")[::2] for one in metafunc.config.getoption("--fault-targets"))
+        fault = FAULT.search(str(metafunc.definition.path))
+        hosts = by_fault.get(fault[1], named) if fault else named
+        metafunc.module.testinfra_hosts = [f"ansible://{name}" for name in hosts.split(",") if name]
 
 
 @pytest.fixture

@@ -116,7 +116,7 @@ def observe(session: Session, effects: dict[str, Interval]) -> None:
     with session.phase(Phase.OBSERVE):
         if detection is None:
             return
-        hosts = set(effects) if detection.load_balancer else set()
+        hosts = _replicas(session, effects) if detection.load_balancer else set()
         alerts = {detection.alert} if detection.alert else set()
 
         def noted(by: str, what: str, instant: Interval) -> None:
@@ -139,6 +139,11 @@ def observe(session: Session, effects: dict[str, Interval]) -> None:
         waits += [f"alert {alert} to fire" for alert in alerts]
         if not session.wait(noticed, " and ".join(waits), max(0.0, detection.within_s - spent)):
             session.progress.note(f"not noticed within {detection.within_s:g} s: {', '.join(sorted(hosts | alerts))}")
+
+
+def _replicas(session: Session, effects: dict[str, Interval]) -> set[str]:
+    """Those of the targets that the load balancer can take out; all of them, if it knows none: that is not noticed."""
+    return {host for host in effects if session.view.replica(host)} or set(effects)
 
 
 def recover(session: Session, effects: dict[str, Interval]) -> None:

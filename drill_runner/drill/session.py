@@ -185,6 +185,7 @@ class Session:
             checks,
             inventory=self.plan.inventory,
             targets=self.plan.targets,
+            fault_targets=self.plan.fault_targets,
             phase=phase,
             xml_path=self.folder / f"checks-{phase}.xml",
             on_result=self.progress.checked,

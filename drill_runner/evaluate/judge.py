@@ -74,7 +74,7 @@ def evaluate(history: History) -> Result:
         stretches=stretches(found),
         recovery_points=points,
         checks=tuple(_check(record) for record in history.records if isinstance(record, CheckFinished)),
-        faults=_faults(plan) if isinstance(plan, Plan) else {},
+        faults=plan.fault_targets if isinstance(plan, Plan) else {},
         delay=next((record.delay for record in history.records if isinstance(record, DelayDrawn)), None),
         versions=dict(sorted(started.versions.items())) if started else {},
     )
@@ -109,10 +109,3 @@ def _check(record: CheckFinished) -> CheckResult:
         seconds=record.seconds,
         message=record.message,
     )
-
-
-def _faults(plan: Plan) -> dict[str, tuple[str, ...]]:
-    faults: dict[str, tuple[str, ...]] = {}
-    for lease in plan.leases:
-        faults[lease.fault.name] = tuple(dict.fromkeys((*faults.get(lease.fault.name, ()), *lease.targets)))
-    return faults

@@ -103,8 +103,8 @@ class _Marker:
         self._episodes = drilled(history, episodes)
         self._lag = lagging(history, episodes)
         self._begin = start_of(history.samples)
-        self._targets = history.plan.targets if history.plan else ()
         self._looks = pool.looks(history.samples, until=revert_of(history))
+        self._targets = pool.replicas(self._looks, history.plan.targets if history.plan else ())
         self._shown = [record for record in history.records if isinstance(record, EffectShown)]
         self._effect = effect_of(history)
         told = witnesses(history.evidence, self._effect, revert_of(history))

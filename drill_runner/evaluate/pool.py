@@ -14,6 +14,15 @@ def looks(samples: Iterable[Sample], until: float) -> tuple[PoolSample, ...]:
     return tuple(sorted((look for look in found if look.asked < until), key=lambda look: (look.asked, repr(look))))
 
 
+def replicas(seen: Sequence[PoolSample], targets: Sequence[str]) -> tuple[str, ...]:
+    """The targets that the pool has ever named; all of them, if it has named none: then nothing can be told apart.
+
+    A target that is no replica, such as a store, can neither leave the pool nor come back to it.
+    """
+    known = {server for look in seen for server in look.servers}
+    return tuple(target for target in targets if target in known) or tuple(targets)
+
+
 def left(seen: Sequence[PoolSample], target: str, since: float) -> Interval | None:
     """When `target` left the pool after `since`: between the last look that had it serving and the first that had not.
 

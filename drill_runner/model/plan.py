@@ -82,6 +82,14 @@ class Plan:
         return tuple(dict.fromkeys(name for lease in self.leases for name in lease.targets))
 
     @property
+    def fault_targets(self) -> dict[str, tuple[str, ...]]:
+        """The hosts that each fault touches, by its name."""
+        found: dict[str, tuple[str, ...]] = {}
+        for lease in self.leases:
+            found[lease.fault.name] = tuple(dict.fromkeys((*found.get(lease.fault.name, ()), *lease.targets)))
+        return found
+
+    @property
     def name(self) -> str:
         """What results of the same kind are kept under."""
         return self.drill.name

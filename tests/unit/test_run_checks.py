@@ -30,7 +30,9 @@ def write(project: Path, check: str, text: str, folder: str = "tests/postconditi
     path.write_text(textwrap.dedent(text))
 
 
-def run(project: Path, *checks: str, timeout_s: float = 60) -> dict[str, list[CheckFinished]]:
+def run(
+    project: Path, *checks: str, timeout_s: float = 60, fault_targets: dict[str, tuple[str, ...]] | None = None
+) -> dict[str, list[CheckFinished]]:
     told: list[CheckFinished] = []
     results = run_checks(
         project,
@@ -41,6 +43,7 @@ def run(project: Path, *checks: str, timeout_s: float = 60) -> dict[str, list[Ch
             endpoint=Endpoint(url="http://127.0.0.1:1", model="m", api_key_file=str(project / "key")),
         ),
         targets=("gpu2",),
+        fault_targets=fault_targets,
         phase=Phase.POSTCONDITIONS,
         xml_path=project / "checks.xml",
         on_result=told.append,
@@ -180,3 +183,10 @@ def test_the_users_own_pytest_settings_change_nothing(project: Path, monkeypatch
     (project / "pyproject.toml").write_text('[tool.pytest.ini_options]\naddopts = "--no-such-option"\n')
     write(project, "good", "def test_a(): pass")
     assert outcomes(run(project, "good")["good"]) == ["passed"]
+
+
+def test_the_checks_of_a_fault_run_where_that_fault_was(project: Path) -> None:
+    text = "def test_a(host, drill_targets): assert (host.backend.host, drill_targets) == ('here', ('gpu2',))"
+    write(project, "own", text, "roles/fault_x/checks")
+    assert outcomes(run(project, "own", fault_targets={"x": ("here",), "y": ("gpu2",)})["own"]) == ["passed"]
+    assert outcomes(run(project, "own", fault_targets={"y": ("here",)})["own"]) == ["broken"]
