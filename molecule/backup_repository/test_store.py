@@ -9,6 +9,7 @@ from http.client import HTTPResponse, HTTPSConnection
 from pathlib import Path
 
 import pytest
+from testinfra.utils.ansible_runner import AnsibleRunner
 
 testinfra_hosts = ["ansible://store1"]
 
@@ -23,11 +24,12 @@ SECRETS = {"gpu1": "backup_login_gpu1", "drill": "image_registry"}
 @pytest.fixture
 def ask(host):
     """Send one request over TLS; trusts our own authority and nobody else."""
-    address = host.ansible.get_variables()["ansible_host"]
+    inventory = host.backend.ansible_inventory
     trust = ssl.create_default_context(cafile=str(STATE / "pki/ca.crt"))
 
-    def send(port, method, path, login=None, body=None) -> HTTPResponse:
-        headers = {"Accept": "application/vnd.oci.image.manifest.v1+json"}
+    def send(port, method, path, login=None, body=None, *, more=None, at="store1") -> HTTPResponse:
+        address = AnsibleRunner.get_runner(inventory).get_variables(at)["ansible_host"]
+        headers = {"Accept": "application/vnd.oci.image.manifest.v1+json"} | (more or {})
         if login:
             pair = login if ":" in login else f"{login}:{(STATE / 'secrets' / SECRETS[login]).read_text().strip()}"
             headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
@@ -70,6 +72,19 @@ def test_a_host_adds_and_reads_but_never_deletes_or_overwrites(ask):
 
 def test_a_host_does_not_see_another_ones_backups(ask):
     assert ask(REPOSITORY, "GET", "/gpu2/config", "gpu1").status == 401
+
+
+def test_a_full_store_takes_nothing_more(ask):
+    # Only announced: the server refuses before it reads.
+    answer = ask(
+        REPOSITORY, "POST", f"/gpu1/molecule/data/{'0' * 64}", "gpu1", b"", more={"Content-Length": str(2**31)}
+    )
+    assert answer.status in {413, 507}
+
+
+def test_what_opens_the_first_store_does_not_open_the_second(ask):
+    assert ask(REPOSITORY, "HEAD", "/gpu1/config", "gpu1").status == 200
+    assert ask(REPOSITORY, "HEAD", "/gpu1/config", "gpu1", at="store2").status == 401
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from tests.integration.conftest import PROJECT
 Snapshot = Mapping[str, Mapping[str, tuple[str, ...]]]
 """Lines by what they are about, by host."""
 
-HOSTS = ("lb1", "gpu1", "gpu2", "store1")
+HOSTS = ("lb1", "gpu1", "gpu2", "store1", "store2")
 LAB = yaml.safe_load((PROJECT.lab_inventory / "group_vars/all/drill.yml").read_text())["lab_name"]
 LEASES = Path.home() / ".local/state/drill_runner" / LAB / "leases"
 ON_HOST = Path(__file__).with_name("on_host.py")

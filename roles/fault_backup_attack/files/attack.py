@@ -199,8 +199,9 @@ def the_rest(attacker: Attacker, base: str, others: list[str]) -> None:
 def forget(login: Login, made: Made, before: list[str]) -> None:
     """What a person would type: forget every snapshot and prune."""
     done = login.restic("forget", "--prune", *before)
-    said = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
-    made.restic[login.url] = f"exit {done.returncode}: {said[-1] if said else 'said nothing'}"
+    said = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()] or ["said nothing"]
+    refused = [line for line in said if "403" in line or "Forbidden" in line]
+    made.restic[login.url] = f"exit {done.returncode}: {(refused or said)[-1]}"
     if before and done.returncode == 0:
         made.succeeded.append(f"restic forget --prune at {login.url}")
         raise StoreGaveWayError

@@ -1,0 +1,149 @@
+"""What a backup store counts, tells and measures, without a store."""
+
+import json
+import sys
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "roles/backup_repository/files"))
+
+from backup_repository import metrics, prune, refusals  # type: ignore[import-not-found]  # noqa: E402
+from backup_repository.settings import Settings  # type: ignore[import-not-found]  # noqa: E402
+
+USERS = ("gpu1", "gpu2")
+AT = "[24/Nov/2026:18:05:03 +0000]"
+
+
+def kind(repository: str, method: str, status: int, address: str = "192.0.2.21"):
+    return refusals.Kind(address, repository, method, status)
+
+
+def line(request: str, status: int, address: str = "192.0.2.21") -> str:
+    return f'{address} - - {AT} "{request} HTTP/1.1" {status} 10 "" ""'
+
+
+@pytest.mark.parametrize(
+    ("text", "counted"),
+    [
+        (line("DELETE /gpu1/keys/ab", 403), kind("gpu1", "DELETE", 403)),
+        (line("POST /gpu2/?create=true", 401), kind("gpu2", "POST", 401)),
+        (line("POST /gpu1?create=true", 507), kind("gpu1", "POST", 507)),
+        (line("GET /", 401), kind("(other)", "GET", 401)),
+        (line("GET /somebody/config", 401), kind("(other)", "GET", 401)),
+        (line("GET /gpu1/config", 401, "2001:db8::21"), kind("gpu1", "GET", 401, "2001:db8::21")),
+        (line("GET /gpu1/config", 200), None),
+        (line("HEAD /gpu1/data/ab", 404), None),
+        ("start server on [::]:8000", None),
+        (line('GET /gpu1/" 403 ', 200), None),
+    ],
+)
+def test_what_counts_as_refused(text, counted):
+    assert refusals.count([text, text], USERS) == (Counter() if counted is None else Counter({counted: 2}))
+
+
+def test_an_attack_on_the_counter_is_counted_too():
+    lines = [line("GET /", 401, f"2001:db8::{number:x}") for number in range(refusals.MOST + 50)]
+    found = refusals.count(lines, USERS)
+    assert len(found) == refusals.MOST + 1
+    assert found[refusals.Kind("(other)", "(other)", "(other)", 0)] == 50
+
+
+def test_what_is_new_is_counted_once_and_the_record_survives(monkeypatch, tmp_path):
+    journal = {None: ([line("DELETE /gpu1/keys/ab", 403)], "one"), "one": ([], "one")}
+    monkeypatch.setattr(refusals, "journal", lambda cursor: journal[cursor])
+    path = tmp_path / "watch.json"
+    settings = Settings(tmp_path, 0, USERS, {}, 0, None)
+    _, new = refusals.look(settings, path)
+    assert new == {kind("gpu1", "DELETE", 403): 1}
+    seen, new = refusals.look(settings, path)
+    assert (seen.refused, new, seen.cursor) == (Counter({kind("gpu1", "DELETE", 403): 1}), Counter(), "one")
+    assert refusals.Seen.load(path) == seen
+
+
+def test_one_sentence_for_each_who_and_where():
+    new = Counter({kind("gpu1", "POST", 403): 2, kind("gpu1", "DELETE", 403): 3, kind("gpu2", "GET", 401): 1})
+    assert list(refusals.sentences(new)) == [
+        "refused in the repository of gpu1, asked from 192.0.2.21: 3 DELETE (403), 2 POST (403)",
+        "refused in the repository of gpu2, asked from 192.0.2.21: 1 GET (401)",
+    ]
+
+
+def test_snapshots_that_are_ahead_the_latest_first():
+    times = ["2026-11-24T18:00:00.5+01:00", "2026-11-24T18:00:01Z", "2027-01-01T00:00:00Z"]
+    found = prune.ahead([{"time": time} for time in times], datetime(2026, 11, 24, 18, 0, tzinfo=UTC))
+    assert [item["time"] for item in found] == [times[2], times[1]]
+
+
+def test_metrics_of_what_happened_and_of_nothing_else(tmp_path):
+    good = prune.Pruned("2026-11-24T18:00:00Z", 7, 2, None)
+    never = prune.Pruned(last_error="no key")
+    seen = refusals.Seen(refused=Counter({kind("gpu1", "GET", 401): 2, kind("gpu1", "GET", 401, "192.0.2.22"): 1}))
+    settings = Settings(tmp_path, 5, USERS, {}, 0, tmp_path)
+    metrics.write(settings, {"gpu1": good, "gpu2": never}, seen)
+    lines = (tmp_path / metrics.FILE).read_text().splitlines()
+    values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    assert float(values.pop("backup_repository_free_bytes")) > 0
+    assert values == {
+        "backup_repository_size_limit_bytes": "5",
+        'backup_repository_prune_last_success_timestamp_seconds{repository="gpu1"}': "1795543200",
+        'backup_repository_prune_last_failed{repository="gpu1"}': "0",
+        'backup_repository_prune_last_failed{repository="gpu2"}': "1",
+        'backup_repository_snapshots{repository="gpu1"}': "7",
+        'backup_repository_snapshots{repository="gpu2"}': "0",
+        'backup_repository_refused_requests_total{repository="gpu1",method="GET",status="401"}': "3",
+    }
+
+
+class Restic:
+    """A simulated repository: it answers with what a test gives it, and keeps what it was asked."""
+
+    def __init__(self, *snapshots: str) -> None:
+        self.snapshots = snapshots
+        self.asked: list[tuple[str, ...]] = []
+
+    def said(self, *arguments: str):
+        self.asked.append(arguments)
+        if arguments[0] == "snapshots":
+            return [[{"time": time, "short_id": time[:4], "hostname": "gpu1"} for time in self.snapshots]]
+        return [[{"keep": [1, 2], "remove": [3]}, {"keep": [4], "remove": None}], {"message_type": "summary"}]
+
+
+NOW = datetime(2026, 11, 24, 18, 0, tzinfo=UTC)
+SETTINGS = Settings(Path("/srv"), 0, USERS, {"within": "14d", "within_daily": "60d"}, 900, None)
+
+
+def test_the_policy_is_by_time():
+    restic = Restic("2026-11-24T18:14:59Z")
+    assert prune.prune(SETTINGS, restic, NOW) == prune.Pruned("2026-11-24T18:00:00Z", 3, 1, None)
+    (forget,) = [asked for asked in restic.asked if asked[0] == "forget"]
+    assert forget[1:6] == ("--keep-within", "14d", "--keep-within-daily", "60d", "--group-by")
+
+
+def test_nothing_is_forgotten_where_a_snapshot_is_ahead():
+    restic = Restic("2026-11-24T18:00:00Z", "2026-11-24T18:15:01Z")
+    with pytest.raises(
+        prune.UpkeepError, match="not pruned: snapshot 2026 of host gpu1 says that it is of 2026-11-24T18"
+    ):
+        prune.prune(SETTINGS, restic, NOW)
+    assert "forget" not in {asked[0] for asked in restic.asked}
+
+
+def test_one_repository_that_is_wrong_keeps_no_other_from_being_pruned(monkeypatch, tmp_path):
+    for user in USERS:
+        (tmp_path / user).mkdir()
+        (tmp_path / user / "config").touch()
+    monkeypatch.setattr(prune, "KEYS", tmp_path)
+    monkeypatch.setattr(prune, "key", lambda user: user)
+    restics = {"gpu1": Restic("2999-01-01T00:00:00Z"), "gpu2": Restic()}
+    monkeypatch.setattr(prune, "Opened", lambda _, password: restics[password])
+    path = tmp_path / "prune.json"
+    settings = Settings(tmp_path, 0, USERS, {}, 900, None)
+    done = prune.prune_all(settings, USERS, path)
+    assert done["gpu1"].last_error.startswith("not pruned: snapshot 2999")
+    assert (done["gpu2"].last_error, done["gpu2"].removed) == (None, 1)
+    assert prune.load(path) == done
+    assert json.loads(path.read_text())["gpu2"]["removed"] == 1
