@@ -30,7 +30,7 @@ def restic(host):
             f"runuser --user=restic-rest-server -- restic --no-cache --json --repo={REPOSITORY} {arguments} < {KEY}"
         )
         assert done.rc == 0, done.stderr
-        return [json.loads(line) for line in done.stdout.splitlines() if line[:1] in ("{", "[")]
+        return [json.loads(line) for line in done.stdout.splitlines() if line.startswith(("{", "[{", "[]"))]
 
     return run
 

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "roles/backup_repository/files"))
 
-from backup_repository import metrics, prune, refusals  # type: ignore[import-not-found]  # noqa: E402
+from backup_repository import metrics, opened, prune, refusals  # type: ignore[import-not-found]  # noqa: E402
 from backup_repository.settings import Settings  # type: ignore[import-not-found]  # noqa: E402
 
 USERS = ("gpu1", "gpu2")
@@ -96,6 +96,11 @@ def test_metrics_of_what_happened_and_of_nothing_else(tmp_path):
         'backup_repository_snapshots{repository="gpu2"}': "0",
         'backup_repository_refused_requests_total{repository="gpu1",method="GET",status="401"}': "3",
     }
+
+
+def test_progress_among_the_json_is_passed_over():
+    text = '[{"keep": []}]\n[0:00] 100.00%  2 / 2 files deleted\n\n{"message_type": "summary"}\n'
+    assert opened.objects(text) == [[{"keep": []}], {"message_type": "summary"}]
 
 
 class Restic:

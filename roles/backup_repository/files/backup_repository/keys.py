@@ -19,7 +19,18 @@ def add_key(settings: Settings, user: str) -> dict[str, object]:
         return {"changed": False, "repository": True}
     # As root, who alone can read the new key's file.
     done = subprocess.run(
-        ["restic", "--no-cache", "--json", "--repo", str(path), "key", "add", f"--new-password-file={KEYS / user}"],
+        [
+            "restic",
+            "--no-cache",
+            "--json",
+            "--repo",
+            str(path),
+            "key",
+            "add",
+            "--user=prune",
+            "--host=store",
+            f"--new-password-file={KEYS / user}",
+        ],
         env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
         input=sys.stdin.read(),
         capture_output=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -49,7 +50,16 @@ class Opened:
         done = self.restic(*arguments)
         if done.returncode:
             raise UpkeepError(f"restic {arguments[0]}: {last_line(done)}")
-        return [json.loads(line) for line in done.stdout.splitlines() if line[:1] in ("{", "[")]
+        return objects(done.stdout)
+
+
+def objects(text: str) -> list[Any]:
+    """The lines that are JSON. restic prints its progress among them, which begins with a bracket, too."""
+    found = []
+    for line in text.splitlines():
+        with contextlib.suppress(ValueError):
+            found.append(json.loads(line))
+    return found
 
 
 def last_line(done: subprocess.CompletedProcess[str]) -> str:
