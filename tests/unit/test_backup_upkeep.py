@@ -1,5 +1,6 @@
 """What a backup store counts, tells and measures, without a store."""
 
+import hashlib
 import json
 import sys
 from collections import Counter
@@ -11,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "roles/backup_repository/files"))
 
-from backup_repository import metrics, opened, prune, refusals  # type: ignore[import-not-found]  # noqa: E402
+from backup_repository import aside, metrics, opened, prune, refusals, scrub  # type: ignore[import-not-found]  # noqa: E402
 from backup_repository.settings import Settings  # type: ignore[import-not-found]  # noqa: E402
 
 USERS = ("gpu1", "gpu2")
@@ -152,3 +153,47 @@ def test_one_repository_that_is_wrong_keeps_no_other_from_being_pruned(monkeypat
     assert (done["gpu2"].last_error, done["gpu2"].removed) == (None, 1)
     assert prune.load(path) == done
     assert json.loads(path.read_text())["gpu2"]["removed"] == 1
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A repository of three files that hold what their names say, and a chunk beside them."""
+    for place in ("gpu1/data/00", "gpu1/index", "gpu1/keys", "gpu1/chunks/data"):
+        folder = tmp_path / place
+        folder.mkdir(parents=True)
+        (folder / hashlib.sha256(place.encode()).hexdigest()).write_text(place)
+    (tmp_path / "gpu1/config").write_text("not named by what it holds")
+    return tmp_path / "gpu1"
+
+
+@pytest.mark.parametrize("place", ["data/00", "index", "keys", "chunks/data"])
+def test_every_flipped_bit_is_found(repository, place):
+    assert scrub.wrong(repository) == []
+    (file,) = (repository / place).iterdir()
+    content = file.read_bytes()
+    for bit in range(8 * len(content)):
+        flipped = bytearray(content)
+        flipped[bit // 8] ^= 1 << bit % 8
+        file.write_bytes(flipped)
+        assert scrub.wrong(repository) == [f"{place}/{file.name}"]
+
+
+def test_a_good_repository_is_not_set_aside(repository):
+    settings = Settings(repository.parent, 0, ("gpu1",), {}, 0, None)
+    with pytest.raises(aside.UpkeepError, match="stays: every file in it holds what its name says"):
+        aside.set_aside(settings, "gpu1", discard=True)
+    assert (repository / "config").exists()
+
+
+@pytest.mark.parametrize("discard", [False, True])
+def test_a_damaged_one_is_out_of_sight_and_its_chunks_stay(repository, discard):
+    (file,) = (repository / "index").iterdir()
+    file.write_text("rot")
+    settings = Settings(repository.parent, 0, ("gpu1",), {}, 0, None)
+    done = aside.set_aside(settings, "gpu1", discard=discard)
+    assert done["rotten"] == [f"index/{file.name}"]
+    assert [path.name for path in repository.iterdir()] == ["chunks"]
+    kept = [path.name for path in repository.parent.glob(".damaged/gpu1-*/*")]
+    assert sorted(kept) == ([] if discard else ["config", "data", "index", "keys"])
+    with pytest.raises(aside.UpkeepError, match="is no repository"):
+        aside.set_aside(settings, "gpu1", discard=discard)

@@ -1,4 +1,4 @@
-"""`backup-repository prune [USER…] | add-key USER | watch`."""
+"""`backup-repository prune [USER…] | add-key USER | scrub [USER…] | set-aside USER | watch`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import sys
 from dataclasses import asdict
 
-from backup_repository import keys, metrics, prune, refusals
+from backup_repository import aside, keys, metrics, prune, refusals, scrub
 from backup_repository.settings import Settings, UpkeepError
 
 WARNING = "<4>"
@@ -20,6 +20,12 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("prune", help="remove what is kept no longer").add_argument("users", nargs="*", metavar="USER")
     commands.add_parser("add-key", help="let the store's key in, by a password on stdin").add_argument("user")
+    commands.add_parser("scrub", help="read all files, find what rotted").add_argument(
+        "users", nargs="*", metavar="USER"
+    )
+    moved = commands.add_parser("set-aside", help="make room for a good repository where a damaged one is")
+    moved.add_argument("user")
+    moved.add_argument("--discard", action="store_true", help="remove the damaged one")
     commands.add_parser("watch", help="count refused requests, write metrics")
     options = parser.parse_args(arguments)
     try:
@@ -28,6 +34,12 @@ def main(arguments: list[str] | None = None) -> int:
             watch(settings)
         elif options.command == "add-key":
             _say(keys.add_key(settings, options.user))
+        elif options.command == "scrub":
+            rotten = {user: scrub.wrong(settings.data_dir / user) for user in options.users or settings.users}
+            _say(rotten)
+            return int(any(rotten.values()))
+        elif options.command == "set-aside":
+            _say(aside.set_aside(settings, options.user, discard=options.discard))
         else:
             done = prune.prune_all(settings, tuple(options.users) or prune.keys())
             _say({user: asdict(one) for user, one in done.items()})
