@@ -15,6 +15,7 @@ from model_backup.backup import backup
 from model_backup.errors import BackupError
 from model_backup.files import alone
 from model_backup.fresh import due
+from model_backup.refill import refill
 from model_backup.restic import Restic
 from model_backup.verify import verify
 
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     restored.add_argument("--target", type=Path, help="folder to restore below; left out: where it came from")
     restored.add_argument("--from", dest="origin", choices=["repository", "copy"], default="repository")
     commands.add_parser("status", help="say what is known of the last backups")
+    commands.add_parser("refill", help="make the repository anew from the second copy")
     commands.add_parser("init", help="begin a new repository, where the one that was is lost")
     return parser
 
@@ -95,6 +97,11 @@ def _init(known: settings.Settings, _: argparse.Namespace) -> tuple[int, object]
     return 0, {"repository": known.repository.location}
 
 
+def _refill(known: settings.Settings, _: argparse.Namespace) -> tuple[int, object]:
+    with alone(known.state_dir / "refill.lock"):
+        return 0, asdict(refill(known))
+
+
 def _stop(number: int, _: object) -> NoReturn:
     """Turn a signal into an exception, so that what it means is kept in the status."""
     raise BackupError(f"stopped by {signal.Signals(number).name}")
@@ -107,4 +114,5 @@ COMMANDS = {
     "restore": _restore,
     "status": _status,
     "init": _init,
+    "refill": _refill,
 }
