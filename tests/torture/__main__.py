@@ -1,8 +1,10 @@
 """`make torture`: many kills, and how late each undo came."""
 
 import argparse
+import signal
 import sys
 import tempfile
+from itertools import islice
 from pathlib import Path
 
 from rich.console import Console
@@ -14,17 +16,27 @@ from tests.torture.residue import look
 
 
 def main() -> int:
-    """Exit code 1 when something was left, or an undo came later than the leases' period and a second."""
+    """Exit code 1 when something was left, or an undo came later than the leases' period and a second.
+
+    Asked to stop (SIGINT, SIGTERM), it finishes the kill that is under way; `--from` goes on from any number later.
+    """
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
     parser.add_argument("--points", type=int, default=200, help="How many kills. [default: %(default)s]")
+    parser.add_argument("--from", type=int, default=1, dest="first", help="Number of the first. [default: %(default)s]")
     parser.add_argument("--seed", type=int, default=1, help="Of the instants. [default: %(default)s]")
     parser.add_argument("--drill", action="append", help="Only this drill; may be given several times.")
     given = parser.parse_args()
     drills = given.drill or sorted(path.stem for path in PROJECT.drills.glob("*.yml"))
     console = Console(highlight=False)
+    stopped: list[int] = []
+    for asked in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(asked, lambda number, _: stopped.append(number))
     before = look()
     fates: list[Fate] = []
-    for number, point in enumerate(points(drills, given.points, given.seed), start=1):
+    numbered = enumerate(points(drills, given.points, given.seed), start=1)
+    for number, point in islice(numbered, given.first - 1, None):
+        if stopped:
+            break
         with tempfile.TemporaryDirectory(prefix="drill_runner-torture-") as folder:
             fate = kill_at(point, before, Path(folder))
         fates.append(fate)
@@ -34,7 +46,7 @@ def main() -> int:
             console.print(f"      {line}")
         if fate.left:
             break  # what follows would only meet this again
-    return summed_up(fates, given.points, console)
+    return summed_up(fates, given.points - given.first + 1, console)
 
 
 def summed_up(fates: list[Fate], wanted: int, console: Console) -> int:
