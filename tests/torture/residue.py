@@ -45,7 +45,16 @@ def _ask(name: str) -> dict[str, tuple[str, ...]]:
 
 
 def _here() -> dict[str, tuple[str, ...]]:
-    names = ("podman", "ps", "--filter", f"name=^{LAB}-", "--filter", "status=running", "--format", "{{.Names}}")
+    names = (
+        "podman",
+        "ps",
+        "--filter",
+        f"label=io.drill-runner.lab={LAB}",
+        "--filter",
+        "status=running",
+        "--format",
+        "{{.Names}}",
+    )
     running = subprocess.run(names, capture_output=True, text=True, check=True).stdout.splitlines()
     leases = sorted(path.name for path in LEASES.iterdir()) if LEASES.is_dir() else []
     return {"hosts": tuple(sorted(running)), "leases": tuple(leases)}
