@@ -5,11 +5,14 @@ import os
 import signal
 import subprocess
 import time
+import urllib.request
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
+from drill_runner.observe.pool import parse
 from tests.integration.conftest import PROJECT, command
 from tests.torture.points import Point
 from tests.torture.residue import LEASES, Snapshot, differences, look
@@ -18,7 +21,10 @@ RENEW_WITHIN_S = 10
 CLEAN_WITHIN_S = 180.0
 """Until the hosts are as before: some have to boot, and load their weights."""
 RUN_WITHIN_S = 300.0
+SERVE_WITHIN_S = 20.0
+"""Until a replica that is whole has been let in by its checks."""
 LOOK_EVERY_S = 0.2
+ENDPOINT = yaml.safe_load((PROJECT.lab_inventory / "group_vars/all/drill.yml").read_text())["drill_endpoint"]
 
 
 @dataclass(frozen=True)
@@ -62,18 +68,30 @@ def kill_at(point: Point, before: Snapshot, folder: Path) -> Fate:
     lines = _lines(runs)
     gone = _leases_gone() - killed
     left = tuple(_left(before))
-    undrain()
+    until_both_serve()
     return Fate(point, lines, ended, gone if not ended else 0.0, left)
 
 
-def undrain() -> None:
-    """Let every replica into the pool: a recovery that died with its runner has left its target drained.
+def until_both_serve() -> None:
+    """Wait until every replica is in the pool, so that every kill meets the same service; undrain what is drained.
 
-    That is no fault's doing and no target can know of it; `drill_runner resume` would have ended the recovery.
+    A recovery that died with its runner has left its target drained. That is no fault's doing and no target can know of
+    it; `drill_runner resume` would have ended the recovery.
     """
-    program = str(Path(command()[0]).with_name("ansible-playbook"))
-    playbook = [program, "-i", str(PROJECT.lab_inventory), "playbooks/undrain.yml"]
-    subprocess.run(playbook, cwd=PROJECT.root, check=True, capture_output=True)
+    deadline = time.monotonic() + SERVE_WITHIN_S
+    while (states := set(_pool())) != {"UP"}:
+        if "DRAIN" in states or time.monotonic() > deadline:
+            program = str(Path(command()[0]).with_name("ansible-playbook"))
+            playbook = [program, "-i", str(PROJECT.lab_inventory), "playbooks/undrain.yml"]
+            subprocess.run(playbook, cwd=PROJECT.root, check=True, capture_output=True)
+            return
+        time.sleep(LOOK_EVERY_S)
+
+
+def _pool() -> Collection[str]:
+    """What the load balancer thinks of each replica."""
+    with urllib.request.urlopen(ENDPOINT["pool_stats_url"], timeout=5) as answer:  # noqa: S310 the lab's own
+        return parse(answer.read().decode(), ENDPOINT["pool_backend"]).values()
 
 
 def _reached(point: Point, run: "subprocess.Popen[bytes]", runs: Path) -> bool:
