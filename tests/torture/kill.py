@@ -15,7 +15,7 @@ import yaml
 from drill_runner.observe.pool import parse
 from tests.integration.conftest import PROJECT, command
 from tests.torture.points import Point
-from tests.torture.residue import LEASES, Snapshot, differences, look
+from tests.torture.residue import HOSTS, LAB, LEASES, Snapshot, differences, look
 
 RENEW_WITHIN_S = 10
 CLEAN_WITHIN_S = 180.0
@@ -126,20 +126,20 @@ def _any_lease() -> bool:
 
 
 def look_for_leases() -> list[str] | None:
-    """Folders of leases on the inference hosts; None when one does not answer."""
-    done = subprocess.run(
-        command_of_ansible("find /var/lib/drill-lease -mindepth 1 -maxdepth 1 2>/dev/null; true"),
-        cwd=PROJECT.root, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if done.returncode != 0:
-        return None
-    return [line for line in done.stdout.splitlines() if line.startswith("/var/lib/drill-lease/")]
+    """Folders of leases on the lab's hosts; None when one does not run.
 
-
-def command_of_ansible(shell: str) -> list[str]:
-    """Ansible's own command, on every host of the lab, as root."""
-    program = str(Path(command()[0]).with_name("ansible"))
-    return [program, "lab", "-i", str(PROJECT.lab_inventory), "-b", "-m", "ansible.builtin.raw", "-a", shell]
+    Asked beside SSH, in a fraction of the time: a look that takes seconds would make every undo look later than it was.
+    """
+    shell = "find /var/lib/drill-lease -mindepth 1 -maxdepth 1 2>/dev/null; true"
+    found: list[str] = []
+    for name in HOSTS:
+        done = subprocess.run(
+            ["podman", "exec", f"{LAB}-{name}", "sh", "-c", shell], capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            return None
+        found += done.stdout.splitlines()
+    return found
 
 
 def _left(before: Snapshot) -> list[str]:
