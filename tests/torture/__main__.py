@@ -55,6 +55,7 @@ def summed_up(fates: list[Fate], wanted: int, console: Console) -> int:
     latest = max((fate.leases_gone_s for fate in killed), default=0.0)
     dirty = [fate for fate in fates if fate.left]
     console.print(f"kills: {len(killed)} of {wanted}; {len(fates) - len(killed)} runs had ended before their point")
+    console.print(f"a fault was armed or held: {sum(fate.leases_gone_s > 0 for fate in killed)}")
     console.print(f"something was left behind: {len(dirty)}; promised: 0")
     console.print(f"latest end of a lease: {latest:.1f} s after the kill; promised: {RENEW_WITHIN_S + 1} s")
     return int(bool(dirty) or latest > RENEW_WITHIN_S + 1 or len(fates) < wanted)

@@ -16,13 +16,15 @@ class Point:
 
     drill: str
     line: int | None
-    """After this line of the journal; None: after `seconds`."""
+    """After this line of the journal; None: `seconds` after the first one."""
     seconds: float = 0.0
 
     def __str__(self) -> str:
         """For people."""
         when = (
-            f"{self.seconds:.1f} s after its start" if self.line is None else f"after line {self.line} of its journal"
+            f"{self.seconds:.1f} s after its journal began"
+            if self.line is None
+            else f"after line {self.line} of its journal"
         )
         return f"{self.drill}, killed {when}"
 
@@ -38,4 +40,4 @@ def points(drills: Sequence[str], count: int, seed: int) -> Iterator[Point]:
         if (number + number // len(drills)) % 2:
             yield Point(drill, line=edges[number % len(edges)])
         else:
-            yield Point(drill, line=None, seconds=draw.uniform(2.0, LONGEST_S))
+            yield Point(drill, line=None, seconds=draw.uniform(0.0, LONGEST_S))

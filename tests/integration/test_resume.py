@@ -1,0 +1,80 @@
+"""A run whose runner was killed is wound down by `drill_runner resume`: the service is whole, the books are closed."""
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import PROJECT, command, records
+from tests.torture.kill import look_for_leases, pool, short
+from tests.torture.residue import differences, look
+
+TARGET = "gpu1"
+DIES_WITHIN_S = 120.0
+REFUSED, INCONCLUSIVE = 2, 3
+
+
+def fault_held(folder: Path) -> bool:
+    return bool(records(folder, "effect_shown"))
+
+
+def target_drained(_folder: Path) -> bool:
+    return pool()[TARGET] == "DRAIN"
+
+
+def killed(folder: Path, instant: Callable[[Path], bool]) -> Path:
+    """The folder of a run of `weights_corruption`, whose recovery drains its target, and whose runner died then."""
+    runs = folder / "runs"
+    # The targets would end the fault by themselves while the test still looks.
+    plan = short("weights_corruption", folder, renew_within_s=60)
+    with (folder / "said").open("wb") as said:
+        run = subprocess.Popen(command("run", plan, "--runs", runs), cwd=PROJECT.root, stdout=said, stderr=said)
+    deadline = time.monotonic() + DIES_WITHIN_S
+    try:
+        while not any(instant(one) for one in runs.glob("2*")):
+            assert run.poll() is None, (folder / "said").read_text()
+            assert time.monotonic() < deadline, (folder / "said").read_text()
+            time.sleep(0.05)
+    finally:
+        run.kill()
+        run.wait()
+    assert run.returncode == -signal.SIGKILL
+    return next(runs.glob("2*"))
+
+
+@pytest.mark.parametrize(
+    ("instant", "phase", "pool_of_the_dead"),
+    [(fault_held, ("inject", "observe"), ("UP", "DOWN")), (target_drained, ("recover",), ("DRAIN",))],
+)
+def test_a_dead_run_is_wound_down(instant, phase, pool_of_the_dead, tmp_path: Path):
+    before = look()
+    folder = killed(tmp_path, instant)
+    assert not (folder / "result.json").exists()
+    assert look_for_leases() != []
+    assert pool()[TARGET] in pool_of_the_dead
+
+    resumed = subprocess.run(
+        command("resume", folder, "--json"), cwd=PROJECT.root, capture_output=True, text=True, check=False
+    )
+    assert resumed.returncode == INCONCLUSIVE, resumed.stderr
+    assert look_for_leases() == []
+    assert pool() == {"gpu1": "UP", "gpu2": "UP"}
+    assert differences(before, look()) == []
+
+    assert [record["reverted"] for record in records(folder, "run_ended")] == [True]
+    assert len(records(folder, "whole")) == 1
+    result = json.loads(resumed.stdout)
+    assert result == json.loads((folder / "result.json").read_text())
+    assert result["verdict"] == "inconclusive"
+    why = [reason["text"] for reason in result["reasons"]]
+    assert any(f"its runner died in the phase {name}; it was wound down" in text for text in why for name in phase), why
+    after = [check for check in result["checks"] if check["phase"] == "postconditions"]
+    assert {check["outcome"] for check in after} == {"passed"}, after
+
+    again = subprocess.run(command("resume", folder), cwd=PROJECT.root, capture_output=True, text=True, check=False)
+    assert again.returncode == REFUSED, again.stderr
+    assert "this run has ended" in again.stderr
