@@ -87,8 +87,17 @@ class Observer:
         self.stop()
 
     def poll(self) -> list[Sample]:
-        """The samples since the last call, whole lines only; ObserverDiedError if there will be no more."""
-        samples = self._new_samples()
+        """The samples since the last call, whole lines only: none before it is started.
+
+        Raises:
+            ObserverDiedError: There will be no more, or they cannot be read.
+        """
+        if self._process is None:
+            return []
+        try:
+            samples = self._new_samples()
+        except (OSError, ValueError) as error:  # somebody removed the folder, or wrote into the file
+            raise ObserverDiedError(f"{self._out}: cannot be read: {error}") from error
         if not samples and not self._stopped:
             self._see_if_it_died()
         return samples

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import PROJECT, command, records
-from tests.torture.kill import look_for_leases, pool, short
+from tests.integration.conftest import PROJECT, TRIES, command, records
+from tests.torture.kill import INCONCLUSIVE, look_for_leases, pool, short
 from tests.torture.residue import differences, look
 
 TARGET = "gpu1"
-DIES_WITHIN_S = 120.0
-REFUSED, INCONCLUSIVE = 2, 3
+REFUSED = 2
 
 
 def fault_held(folder: Path) -> bool:
@@ -28,34 +27,34 @@ def target_drained(_folder: Path) -> bool:
 
 def killed(folder: Path, instant: Callable[[Path], bool]) -> Path:
     """The folder of a run of `weights_corruption`, whose recovery drains its target, and whose runner died then."""
-    runs = folder / "runs"
     # The targets would end the fault by themselves while the test still looks.
     plan = short("weights_corruption", folder, renew_within_s=60)
-    with (folder / "said").open("wb") as said:
-        run = subprocess.Popen(command("run", plan, "--runs", runs), cwd=PROJECT.root, stdout=said, stderr=said)
-    deadline = time.monotonic() + DIES_WITHIN_S
-    try:
-        while not any(instant(one) for one in runs.glob("2*")):
-            assert run.poll() is None, (folder / "said").read_text()
-            assert time.monotonic() < deadline, (folder / "said").read_text()
-            time.sleep(0.05)
-    finally:
-        run.kill()
-        run.wait()
-    assert run.returncode == -signal.SIGKILL
+    for number in range(TRIES):
+        runs = folder / str(number)
+        with (folder / "said").open("wb") as said:
+            run = subprocess.Popen(command("run", plan, "--runs", runs), cwd=PROJECT.root, stdout=said, stderr=said)
+        try:
+            while run.poll() is None and not any(instant(one) for one in runs.glob("2*")):
+                time.sleep(0.05)
+        finally:
+            run.kill()
+            run.wait()
+        if run.returncode != INCONCLUSIVE:  # as the other drills: on a machine that starves the service once more
+            break
+    assert run.returncode == -signal.SIGKILL, (folder / "said").read_text()
     return next(runs.glob("2*"))
 
 
 @pytest.mark.parametrize(
-    ("instant", "phase", "pool_of_the_dead"),
-    [(fault_held, ("inject", "observe"), ("UP", "DOWN")), (target_drained, ("recover",), ("DRAIN",))],
+    ("instant", "phases", "target"),
+    [(fault_held, ("inject", "observe", "recover"), ("UP", "DOWN")), (target_drained, ("recover",), ("DRAIN",))],
 )
-def test_a_dead_run_is_wound_down(instant, phase, pool_of_the_dead, tmp_path: Path):
+def test_a_dead_run_is_wound_down(instant, phases, target, tmp_path: Path):
     before = look()
     folder = killed(tmp_path, instant)
     assert not (folder / "result.json").exists()
     assert look_for_leases() != []
-    assert pool()[TARGET] in pool_of_the_dead
+    assert pool()[TARGET] in target
 
     resumed = subprocess.run(
         command("resume", folder, "--json"), cwd=PROJECT.root, capture_output=True, text=True, check=False
@@ -71,7 +70,9 @@ def test_a_dead_run_is_wound_down(instant, phase, pool_of_the_dead, tmp_path: Pa
     assert result == json.loads((folder / "result.json").read_text())
     assert result["verdict"] == "inconclusive"
     why = [reason["text"] for reason in result["reasons"]]
-    assert any(f"its runner died in the phase {name}; it was wound down" in text for text in why for name in phase), why
+    assert any(f"its runner died in the phase {name}; it was wound down" in text for text in why for name in phases), (
+        why
+    )
     after = [check for check in result["checks"] if check["phase"] == "postconditions"]
     assert {check["outcome"] for check in after} == {"passed"}, after
 

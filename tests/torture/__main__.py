@@ -40,7 +40,11 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="drill_runner-torture-") as folder:
             fate = kill_at(point, before, Path(folder))
         fates.append(fate)
-        how = "had ended before" if fate.ended else f"leases gone {fate.leases_gone_s:.1f} s later"
+        how = (
+            f"had ended before with {fate.code}"
+            if fate.code is not None
+            else f"leases gone {fate.leases_gone_s:.1f} s later"
+        )
         console.print(f"{number:4}  {point}: line {fate.journal}; {how}; {len(fate.left)} left behind")
         for line in fate.left:
             console.print(f"      {line}")
@@ -51,7 +55,7 @@ def main() -> int:
 
 def summed_up(fates: list[Fate], wanted: int, console: Console) -> int:
     """Print the promises beside what was seen."""
-    killed = [fate for fate in fates if not fate.ended]
+    killed = [fate for fate in fates if fate.code is None]
     latest = max((fate.leases_gone_s for fate in killed), default=0.0)
     dirty = [fate for fate in fates if fate.left]
     console.print(f"kills: {len(killed)} of {wanted}; {len(fates) - len(killed)} runs had ended before their point")
