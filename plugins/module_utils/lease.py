@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 DEFAULT_BASE = "/var/lib/drill-lease"
 ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9.-]{0,126}")
@@ -123,7 +123,11 @@ CLEAN = """\
 # Removes every trace of a lease that has been undone.
 set -eu
 cd "${{0%/*}}"
+# Whoever asks for the end at this moment would find half of it.
+exec 8<.
+flock 8
 cat log
+systemctl stop {unit}
 rm -f {units}/{unit} {units}/{undo_unit} {units}/multi-user.target.wants/{undo_unit}
 systemctl daemon-reload
 systemctl reset-failed {unit} 2>/dev/null || true
@@ -356,6 +360,61 @@ def whole(script: str, lease: Lease, terms: Terms, env: Mapping[str, str]) -> st
     return "\n".join(["#!/bin/sh", f": {title}", "set -eu", *lines, script, ""])
 
 
+@contextlib.contextmanager
+def alone(lease: Lease, within_s: float, *, make: bool = False) -> Iterator[None]:
+    """Inside, nobody else on this machine arms this lease or asks for its end.
+
+    An arming may be under way when the end is asked for: a controller that is told to stop does not stop what goes on
+    here already. It would then start what the end has just removed.
+
+    Args:
+        lease: Which. The lock is its folder, so that nothing is left of it; where there is none, nothing is locked.
+        within_s: How long to wait for somebody else, in seconds.
+        make: Make the folder where there is none.
+
+    Raises:
+        LeaseError: Somebody else goes on for longer than that.
+    """
+    deadline = time.monotonic() + within_s
+    while True:
+        try:
+            descriptor = _lock(lease, make=make)
+            break
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise LeaseError(
+                    f"lease {lease.id}: somebody else has been arming or ending it for {within_s} s"
+                ) from None
+            time.sleep(0.02)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _lock(lease: Lease, *, make: bool) -> int | None:
+    """The folder, open and locked; None where there is none. BlockingIOError while it is somebody else's."""
+    if make:
+        lease.base.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lease.folder.mkdir(mode=0o700, exist_ok=True)
+    try:
+        descriptor = os.open(lease.folder, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        if make:  # it ended at this very moment
+            raise BlockingIOError from None
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        ours = os.path.samestat(lease.folder.stat(), os.fstat(descriptor))  # whoever had it may have removed it
+    except (BlockingIOError, FileNotFoundError):
+        ours = False
+    if not ours:
+        os.close(descriptor)
+        raise BlockingIOError
+    return descriptor
+
+
 def stage(lease: Lease, terms: Terms, scripts: Scripts, env: Mapping[str, str], files: Mapping[str, str]) -> None:
     """Write the folder, run `prepare`; `lease.json` comes last and says that all is there.
 
@@ -369,8 +428,9 @@ def stage(lease: Lease, terms: Terms, scripts: Scripts, env: Mapping[str, str], 
     Raises:
         LeaseError: `prepare` failed. Nothing is left behind.
     """
-    lease.base.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lease.folder.mkdir(mode=0o700)
+    lease.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for rest in lease.folder.iterdir():  # of an arming that was cut short: nothing is broken by it
+        shutil.rmtree(rest) if rest.is_dir() else rest.unlink()
     lease.state.mkdir(mode=0o700)
     lease.log.touch(mode=0o600)
     for name, content in files.items():
@@ -390,15 +450,47 @@ def stage(lease: Lease, terms: Terms, scripts: Scripts, env: Mapping[str, str], 
     sync_folder(lease.base)
 
 
+def arm(
+    lease: Lease,
+    keeper: SystemdKeeper | ProcessKeeper,
+    terms: Terms,
+    scripts: Scripts,
+    *,
+    env: Mapping[str, str],
+    files: Mapping[str, str],
+    within_s: float,
+) -> bool:
+    """Stage the fault and start whoever holds it. False when exactly this lease is armed already.
+
+    Args:
+        lease: Where.
+        keeper: Who holds it.
+        terms: What was agreed on.
+        scripts: The fault.
+        env: Variables for the scripts, value by name.
+        files: Content by name, put into the state folder with mode 0600.
+        within_s: How long to wait for somebody who arms or ends it already, in seconds.
+
+    Raises:
+        LeaseError: Another lease has this id, or `prepare` failed, or it could not be started.
+    """
+    with alone(lease, within_s, make=True):
+        if staged(lease, terms, scripts, env):
+            return False
+        stage(lease, terms, scripts, env, files)
+        keeper.install(lease)
+        keeper.start(lease)
+    return True
+
+
 def staged(lease: Lease, terms: Terms, scripts: Scripts, env: Mapping[str, str]) -> bool:
-    """Whether exactly this lease is there already, and has not begun to end.
+    """Whether exactly this lease is there already, whole, and has not begun to end.
 
     Raises:
         LeaseError: Another lease has this id.
     """
     found = lease.terms()
     if found is None:
-        shutil.rmtree(lease.folder, ignore_errors=True)  # arming was cut short: nothing is broken by it
         return False
     bodies = asdict(scripts)
     same = all((lease.folder / name).read_text() == whole(body, lease, terms, env) for name, body in bodies.items())
@@ -555,20 +647,27 @@ def await_effect(lease: Lease, within_s: float) -> Effect:
             time.sleep(0.01)
 
 
-def await_end(lease: Lease, keeper: SystemdKeeper | ProcessKeeper, within_s: float) -> None:
-    """End a lease and wait until nothing of it is left.
+def await_end(lease: Lease, keeper_named: Callable[[str], SystemdKeeper | ProcessKeeper], within_s: float) -> None:
+    """End a lease and wait until nothing of it is left. Waits for an arming that is under way first.
+
+    Args:
+        lease: Which; there may be none.
+        keeper_named: The keeper of the name that its terms have.
+        within_s: When to give up, in seconds.
 
     Raises:
         LeaseError: The undo did not succeed in time. It goes on being retried on the machine.
     """
-    terms = lease.terms()
-    if terms is None:  # arming was cut short: nothing is broken, nobody keeps it
-        shutil.rmtree(lease.folder, ignore_errors=True)
-        return
     deadline = time.monotonic() + within_s
-    if not keeper.installed(lease):
-        keeper.install(lease)
-    keeper.end(lease, within_s)
+    with alone(lease, within_s):
+        terms = lease.terms()
+        if terms is None:  # arming was cut short: nothing is broken, nobody keeps it
+            shutil.rmtree(lease.folder, ignore_errors=True)
+            return
+        keeper = keeper_named(terms.keeper)
+        if not keeper.installed(lease):
+            keeper.install(lease)
+        keeper.end(lease, within_s)
     while lease.exists():
         if time.monotonic() >= deadline:
             raise LeaseError(

@@ -105,7 +105,9 @@ options:
     type: float
     default: 10
   undo_within_s:
-    description: How long to wait for the undo to succeed, in seconds.
+    description:
+      - How long to wait for the undo to succeed, in seconds.
+      - With O(state=armed), how long to wait for somebody else who arms or ends this lease.
     type: float
     default: 60
 attributes:
@@ -203,10 +205,10 @@ from ansible.module_utils.lease import (
     SystemdKeeper,
     Terms,
     all_leases,
+    arm,
     await_effect,
     await_end,
     prove,
-    stage,
     staged,
     systemd_runs,
 )
@@ -266,13 +268,19 @@ def armed(module: AnsibleModule) -> dict[str, object]:
     env = {name: str(value) for name, value in params["env"].items()}
     if not all(ENV_NAME.fullmatch(name) for name in env):
         raise LeaseError(f"env: {sorted(env)} must all match {ENV_NAME.pattern}")
-    if lease.exists() and staged(lease, terms, scripts, env):
-        return {"changed": False, "folder": str(lease.folder)}
-    if not module.check_mode:
-        stage(lease, terms, scripts, env, params["files"])
-        keeper_named(keeper).install(lease)
-        keeper_named(keeper).start(lease)
-    return {"changed": True, "folder": str(lease.folder)}
+    if module.check_mode:
+        changed = not (lease.exists() and staged(lease, terms, scripts, env))
+    else:
+        changed = arm(
+            lease,
+            keeper_named(keeper),
+            terms,
+            scripts,
+            env=env,
+            files=params["files"],
+            within_s=params["undo_within_s"],
+        )
+    return {"changed": changed, "folder": str(lease.folder)}
 
 
 def held(module: AnsibleModule) -> dict[str, object]:
@@ -281,7 +289,7 @@ def held(module: AnsibleModule) -> dict[str, object]:
     lease = Lease(Path(params["base"]), params["id"])
     if module.check_mode:
         return {"changed": lease.status() != "held"}
-    keeper = keeper_named(lease.agreed().keeper)
+    lease.agreed()
     fresh = not lease.has("go")
     if fresh:
         already, evidence = prove(lease, params["proof_within_s"])
@@ -291,7 +299,7 @@ def held(module: AnsibleModule) -> dict[str, object]:
         lease.go()
     effect = await_effect(lease, params["proof_within_s"])
     if not effect.shown:
-        await_end(lease, keeper, params["undo_within_s"])
+        await_end(lease, keeper_named, params["undo_within_s"])
         why = f"lease {lease.id}: no proof of effect within {params['proof_within_s']} s, the fault was undone"
         module.fail_json(msg=f"{why}; the proof said: {effect.evidence}", effect=vars(effect))
     return {"changed": fresh, "effect": vars(effect)}
@@ -321,9 +329,8 @@ def absent(module: AnsibleModule) -> dict[str, object]:
     found = [lease for lease in leases if lease.exists()]
     troubles = []
     for lease in [] if module.check_mode else found:
-        terms = lease.terms()
         try:
-            await_end(lease, keeper_named(terms.keeper if terms else "process"), params["undo_within_s"])
+            await_end(lease, keeper_named, params["undo_within_s"])
         except LeaseError as trouble:
             troubles.append(str(trouble))
     if troubles:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +30,12 @@ def wait_until(what: Callable[[], bool]) -> None:
     while not what():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.01)
+
+
+def kept(name: str) -> ProcessKeeper:
+    """The keeper of the leases here."""
+    assert name == TERMS.keeper
+    return KEEPER
 
 
 @pytest.fixture
@@ -55,14 +62,12 @@ def lease(tmp_path: Path) -> Iterator[Lease]:
         undo = made.folder / "undo"
         undo.write_text("exit 0")
         with contextlib.suppress(LeaseError):
-            leases.await_end(made, KEEPER, PATIENCE_S)
+            leases.await_end(made, kept, PATIENCE_S)
 
 
 def arm(lease: Lease, scripts: Scripts, limit_s: float = 60.0, renew_within_s: float = 0.0) -> None:
     terms = replace(TERMS, limit_s=limit_s, renew_within_s=renew_within_s)
-    leases.stage(lease, terms, scripts, env={}, files={})
-    KEEPER.install(lease)
-    KEEPER.start(lease)
+    assert leases.arm(lease, KEEPER, terms, scripts, env={}, files={}, within_s=PATIENCE_S)
 
 
 def hold(lease: Lease, within_s: float = PATIENCE_S) -> leases.Effect:
@@ -116,7 +121,7 @@ class TestArming:
 
     def test_again_is_the_same(self, lease: Lease, scripts: Scripts) -> None:
         arm(lease, scripts)
-        assert leases.staged(lease, TERMS, scripts, env={})
+        assert not leases.arm(lease, KEEPER, TERMS, scripts, env={}, files={}, within_s=PATIENCE_S)
 
     @pytest.mark.parametrize("change", [{"undo": "true"}, {"inject": "true"}, {"proof": "true"}])
     def test_another_lease_does_not_take_its_place(
@@ -129,8 +134,10 @@ class TestArming:
     def test_arming_that_was_cut_short_is_done_again(self, lease: Lease, scripts: Scripts) -> None:
         leases.stage(lease, TERMS, scripts, env={}, files={})
         (lease.folder / "lease.json").unlink()
-        assert not leases.staged(lease, TERMS, scripts, env={})
-        assert not lease.exists()
+        (lease.folder / "go").touch()
+        arm(lease, scripts)
+        assert lease.status() == "armed"
+        assert not lease.has("go")
 
     @pytest.mark.parametrize("name", ["", "../x", "a/b", "A", "-a", "a b", "a\n"])
     def test_id_is_no_path(self, tmp_path: Path, name: str) -> None:
@@ -175,14 +182,14 @@ class TestEnding:
         arm(lease, scripts)
         hold(lease)
         assert broken.exists()
-        leases.await_end(lease, KEEPER, PATIENCE_S)
+        leases.await_end(lease, kept, PATIENCE_S)
         assert not broken.exists()
         assert not lease.exists()
         assert undos(broken) == 1
 
     def test_before_it_began(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
         arm(lease, scripts)
-        leases.await_end(lease, KEEPER, PATIENCE_S)
+        leases.await_end(lease, kept, PATIENCE_S)
         assert not lease.exists()
         assert undos(broken) == 0
 
@@ -245,15 +252,32 @@ class TestEnding:
         arm(lease, replace(scripts, inject=f"touch {broken}; trap '' TERM; sleep 600"))
         assert hold(lease, within_s=0.3).shown is False
         assert broken.exists()
-        leases.await_end(lease, KEEPER, PATIENCE_S)
+        leases.await_end(lease, kept, PATIENCE_S)
         assert not broken.exists()
+
+    def test_while_it_is_being_armed(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
+        preparing, go_on = broken.with_name("preparing"), broken.with_name("go_on")
+        slow = replace(scripts, prepare=f"touch {preparing}; while [ ! -e {go_on} ]; do sleep 0.01; done")
+        with ThreadPoolExecutor() as pool:
+            armed = pool.submit(arm, lease, slow)
+            wait_until(preparing.exists)
+            ended = pool.submit(leases.await_end, lease, kept, PATIENCE_S)
+            wait_until(lambda: ended.running() or ended.done())
+            with pytest.raises(TimeoutError):  # it does not end what is not there yet
+                ended.result(0.2)
+            go_on.touch()
+            armed.result()
+            ended.result()
+        assert not lease.exists()
+        assert leases.run("pgrep", "-f", f"{lease.folder}/").stdout == ""
+        assert undos(broken) == 0
 
     def test_undo_is_retried_until_it_works(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
         allowed = broken.with_name("allowed")
         arm(lease, replace(scripts, undo=f"test -e {allowed} || {{ echo disk full; exit 1; }}\n{scripts.undo}"))
         hold(lease)
         with pytest.raises(LeaseError, match="disk full"):
-            leases.await_end(lease, KEEPER, 0.5)
+            leases.await_end(lease, kept, 0.5)
         assert broken.exists()
         assert lease.status() == "ending"
         allowed.touch()
@@ -269,7 +293,7 @@ class TestEnding:
         os.kill(int(keepers[0]), signal.SIGKILL)
         wait_until(lambda: not KEEPER.alive(lease))
         assert broken.exists()  # nobody is there to undo it: the README says so
-        leases.await_end(lease, KEEPER, PATIENCE_S)
+        leases.await_end(lease, kept, PATIENCE_S)
         assert not broken.exists()
         with contextlib.suppress(ProcessLookupError):
             os.kill(sleeper, signal.SIGKILL)
