@@ -49,5 +49,11 @@ async def ask(session: aiohttp.ClientSession, url: str, backend: str) -> PoolSam
     return PoolSample(asked=asked, answered=time.monotonic(), servers=servers)
 
 
+async def look(url: str, backend: str) -> PoolSample:
+    """One look, for who looks once."""
+    async with aiohttp.ClientSession() as session:
+        return await ask(session, url, backend)
+
+
 def _nothing(asked: float, error: str) -> PoolSample:
     return PoolSample(asked=asked, answered=time.monotonic(), servers={}, error=error)

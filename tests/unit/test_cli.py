@@ -11,7 +11,9 @@ from pydantic import TypeAdapter
 from drill_runner import __version__
 from drill_runner.catalog import Project
 from drill_runner.cli import COMMANDS, main
+from drill_runner.cli.settings import ExitCode
 from drill_runner.model.plan import Plan
+from drill_runner.model.sample import PoolSample
 from tests.unit.project_tree import make_project, replace, write
 
 RESULT = {
@@ -43,6 +45,41 @@ def refused(*arguments: str) -> str:
     result = run(*arguments)
     assert (result.exit_code, result.stdout) == (2, "")
     return result.stderr
+
+
+class TestAbort:
+    @pytest.fixture
+    def pool(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+        """What the load balancer says; nothing is reverted."""
+        servers: dict[str, str] = {}
+
+        async def look(url: str, backend: str) -> PoolSample:
+            assert (url, backend) == ("http://127.0.0.1:8404/stats;csv", "llm")
+            return PoolSample(asked=1.0, answered=1.0, servers=servers)
+
+        monkeypatch.setattr("drill_runner.cli.abort.look", look)
+        monkeypatch.setattr("drill_runner.cli.abort.play", lambda *_: ExitCode.PASSED)
+        replace(
+            project,
+            "inventories/lab/hosts.yml",
+            "model: tiny}",
+            'model: tiny, pool_stats_url: "http://127.0.0.1:8404/stats;csv", pool_backend: llm}',
+        )
+        return servers
+
+    def test_who_is_drained_and_the_way_on(self, pool: dict[str, str]) -> None:
+        pool |= {"two": "DRAIN", "one": "UP"}
+        done = run("abort")
+        assert done.exit_code == 0
+        assert "Drained: two." in done.stderr
+        assert "`drill_runner resume RUN`" in done.stderr
+        assert "-i inventories/lab playbooks/undrain.yml --limit two`" in done.stderr
+
+    @pytest.mark.parametrize("servers", [{}, {"one": "UP", "two": "DOWN"}])
+    def test_nobody_is(self, pool: dict[str, str], servers: dict[str, str]) -> None:
+        pool |= servers
+        done = run("abort")
+        assert (done.exit_code, done.stderr) == (0, "")
 
 
 class TestPlan:
