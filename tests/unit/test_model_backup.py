@@ -93,6 +93,23 @@ def test_every_flipped_bit_is_found(site: Path, byte: int, bit: int) -> None:
     assert manifest.wrong_files(site / "models", manifest.read(site / "manifest.sha256")) == ["model.gguf"]
 
 
+def test_every_flipped_bit_of_the_manifest_is_found(site: Path) -> None:
+    path = site / "manifest.sha256"
+    right = path.read_bytes()
+    unseen = []
+    for bit in range(8 * len(right)):
+        content = bytearray(right)
+        content[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(content)
+        try:
+            if not manifest.wrong_files(site / "models", manifest.read(path)):
+                unseen.append((bit, bytes(content)))
+        except errors.BackupError:
+            pass
+    assert len(right) > 140
+    assert unseen == []
+
+
 def test_missing_truncated_and_unreadable_files_are_wrong(site: Path) -> None:
     wanted = manifest.read(site / "manifest.sha256")
     (site / "models/model.gguf").write_bytes(b"weight")

@@ -13,8 +13,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from model_backup import fast_tier, repository, second
 from model_backup import manifest as manifests
-from model_backup import repository, second
+from model_backup.chunk_store import ChunkError
 from model_backup.errors import BackupError, NoRepositoryError, NoSnapshotError
 from model_backup.restic import Made, Restic
 from model_backup.settings import WEIGHTS, Kind, Settings
@@ -53,7 +54,11 @@ def backup(settings: Settings, kind: Kind) -> Status:
         last_error=None,
         manifest_sha256=manifest_sha256,
     )
-    return second.copy(settings, status) if settings.second else status
+    if settings.second:
+        status = second.copy(settings, status)
+    if status.fast_error:
+        raise BackupError(f"backed up, but not in the fast tier: {status.fast_error}")
+    return status
 
 
 def refuse_empty(paths: tuple[Path, ...]) -> None:
@@ -81,12 +86,25 @@ def _weights(settings: Settings, restic: Restic, before: Status) -> tuple[Made, 
     if rotten := manifests.wrong_files(settings.models_dir, manifest, unknown):
         raise BackupError(f"not archived: these weights do not match {settings.manifest}: {', '.join(rotten)}")
     paths = [*(str(settings.models_dir / name) for name in manifest), str(settings.manifest)]
+    if settings.fast_tier:
+        _fast_tier(settings, manifest)
+        paths += [str(settings.chunk_list)] if settings.chunk_list.exists() else []
     made = _archive(settings, restic, WEIGHTS, paths, before)
     if _looks(settings, manifest) != looks or (made.read and manifests.wrong_files(settings.models_dir, manifest)):
         raise BackupError(f"weights changed while they were archived: snapshot {made.snapshot[:8]} is not a good one")
     if unknown:
         verified.keep(looks, read_from_ns)
     return made, manifest_sha256
+
+
+def _fast_tier(settings: Settings, manifest: Mapping[str, str]) -> None:
+    """Bring the fast tier up to date. The archive comes first: trouble here is kept, and said at the end."""
+    try:
+        fast_tier.store(settings, manifest)
+    except ChunkError as error:
+        update(settings, WEIGHTS, fast_error=str(error))
+    else:
+        update(settings, WEIGHTS, fast_utc=now_utc(), fast_error=None)
 
 
 def _looks(settings: Settings, manifest: Mapping[str, str]) -> dict[tuple[Path, str], Signature]:

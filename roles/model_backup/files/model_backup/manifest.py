@@ -14,18 +14,22 @@ from model_backup.errors import BackupError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-SHA256 = re.compile("[0-9a-fA-F]{64}")
+LINE = re.compile(rb"(?P<digest>[0-9a-f]{64}) [ *](?P<name>[^\n]+)")
+"""As sha256sum writes it, and nothing that a flipped bit could make of that."""
 
 
 def read(path: Path) -> dict[str, str]:
     """Read a manifest in the format of sha256sum: digest by file name, relative to the folder of the models."""
     try:
-        lines = [line.split(maxsplit=1) for line in path.read_text().splitlines() if line.strip()]
+        lines = [LINE.fullmatch(line) for line in path.read_bytes().removesuffix(b"\n").split(b"\n")]
+        entries = [(line["name"].decode(), line["digest"].decode()) for line in lines if line]
     except OSError as error:
         raise BackupError(f"no manifest to verify weights with: {error}; deploy llm_server first") from error
-    if not lines or not all(line[1:] and SHA256.fullmatch(line[0]) for line in lines):
+    except UnicodeDecodeError:
+        lines, entries = [None], []
+    if not all(lines):
         raise BackupError(f"{path} is not a list of SHA-256 digests")
-    names = {name.removeprefix("*").strip(): digest.lower() for digest, name in lines}
+    names = dict(entries)
     if outside := [name for name in names if Path(name).is_absolute() or ".." in Path(name).parts]:
         raise BackupError(f"{path} names files outside the folder of the models: {outside}")
     return names

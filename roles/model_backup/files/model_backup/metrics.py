@@ -30,6 +30,8 @@ METRICS: tuple[tuple[str, str, Callable[[Status], float | None]], ...] = (
     ("duration_seconds", "How long the last good backup took.", lambda s: s.duration_s),
     ("copied_timestamp_seconds", "When a backup last got into the second copy.", lambda s: _seconds(s.copied_utc)),
     ("copy_failed", "1 if the last copy to the second repository failed.", lambda s: float(s.copy_error is not None)),
+    ("fast_tier_timestamp_seconds", "When the fast tier was last complete.", lambda s: _seconds(s.fast_utc)),
+    ("fast_tier_failed", "1 if the fast tier is not complete.", lambda s: float(s.fast_error is not None)),
     ("verified_timestamp_seconds", "When the repository was last found right.", lambda s: _seconds(s.verified_utc)),
     ("verify_failed", "1 if the last verification found something.", lambda s: float(s.verify_error is not None)),
 )

@@ -19,6 +19,8 @@ WEIGHTS = "weights"
 COPY = "MODEL_BACKUP_COPY_"
 """Variables with this before their name are of the second repository."""
 
+CHUNK_BYTES = 32 * 1024 * 1024
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -59,6 +61,8 @@ class Settings:
     kinds: tuple[Kind, ...]
     fast_tier: bool
     """Whether weights are kept a second time, as plain chunks that restore faster."""
+    chunk_bytes: int
+    """Size of these: large enough that a request costs nothing beside it, small enough that a few fit into memory."""
     verify_parts: int
     """Parts of the repository of which each verification reads one."""
     metrics_dir: Path | None
@@ -103,6 +107,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
             manifest=Path(said["manifest"]),
             kinds=tuple(kinds),
             fast_tier=said["fast_tier"],
+            chunk_bytes=said.get("chunk_bytes", CHUNK_BYTES),
             verify_parts=said["verify_parts"],
             metrics_dir=Path(said["metrics_dir"]) if said["metrics_dir"] else None,
             repository=Repository(_complete(first)),

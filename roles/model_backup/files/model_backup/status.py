@@ -41,6 +41,9 @@ class Status:
     copied_snapshot: str | None = None
     copy_error: str | None = None
     """Why the last backup is not in the second repository."""
+    fast_utc: str | None = None
+    """When the fast tier was last found, or made, complete (weights)."""
+    fast_error: str | None = None
     verified_utc: str | None = None
     """When the repository was last read and found right."""
     verify_error: str | None = None

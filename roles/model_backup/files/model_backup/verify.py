@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from model_backup import fast_tier
 from model_backup import manifest as manifests
 from model_backup.errors import BackupError
 from model_backup.files import replace_text
@@ -51,6 +52,8 @@ def _verified(settings: Settings, *, everything: bool) -> Verified:
             restic = Restic(repository, settings.host)
             restic.reach()
             restic.run("check", f"--read-data-subset={part}/{parts}")
+    if settings.fast_tier and (damaged := fast_tier.damaged(settings, part, parts)):
+        raise BackupError(f"the fast tier is corrupted: remove these chunks on the store: {', '.join(damaged)}")
     weights = _weights(settings) if any(kind.name == WEIGHTS for kind in settings.kinds) else 0
     replace_text(state, json.dumps({"part": part, "of": parts}) + "\n")
     return Verified(f"{part}/{parts}", weights)
