@@ -1,13 +1,16 @@
 """Backups that restore: only right weights go in, only right weights come out, and a kill at any time loses nothing."""
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import testinfra
 
 testinfra_hosts = ["ansible://llm_servers"]
 
+INVENTORY = Path(os.environ["ANSIBLE_CONFIG"]).parent / "inventories/molecule"
 STATE = Path.home() / ".local/state/drill_runner/drill-molecule"
 WEIGHTS = "/srv/molecule-models/model.gguf"
 PROGRAM = "/usr/local/libexec/model-backup"
@@ -34,6 +37,21 @@ def status(host, kind="weights"):
     return json.loads(host.file(f"/var/lib/model-backup/status/{kind}.json").content_string)
 
 
+@pytest.fixture
+def slow(host):
+    """The program without its fast tier, so that it has to use the archive."""
+    run(host, "cp -r /etc/model-backup /srv/slow && sed -i '/fast_tier/s/true/false/' /srv/slow/settings.json")
+    yield f"MODEL_BACKUP_CONF_DIR=/srv/slow {PROGRAM}"
+    run(host, "rm -r /srv/slow")
+
+
+def on_store(command):
+    """Run a command where the repositories are."""
+    store = testinfra.get_host("ansible://store1?force_ansible=True", ansible_inventory=str(INVENTORY))
+    with store.sudo():
+        return run(store, command)
+
+
 def weights_are_right(host):
     return host.run("cd /srv/molecule-models && sha256sum --status -c /etc/molecule-model/manifest.sha256").rc == 0
 
@@ -44,7 +62,7 @@ def corrupt(host):
 
 
 @pytest.mark.parametrize(
-    ("kind", "rpo_s", "files", "size"), [("weights", 3600, 2, 20_000_000), ("configuration", 600, 2, 80)]
+    ("kind", "rpo_s", "files", "size"), [("weights", 3600, 3, 20_000_000), ("configuration", 600, 2, 80)]
 )
 def test_deploy_made_a_backup_of_each_kind(host, kind, rpo_s, files, size):
     now = status(host, kind)
@@ -86,10 +104,10 @@ def test_configuration_comes_back_where_it_was_and_below_another_folder(host):
     assert report["restored"] == [golden]
     assert run(host, f"cat {golden}; stat -c '%a %U' {golden}") == before
     try:
-        run(host, f"{PROGRAM} restore configuration --target /var/tmp/elsewhere")
-        run(host, f"cmp {golden} /var/tmp/elsewhere{golden}")
+        run(host, f"{PROGRAM} restore configuration --target /srv/elsewhere")
+        run(host, f"cmp {golden} /srv/elsewhere{golden}")
     finally:
-        run(host, "rm -r /var/tmp/elsewhere")
+        run(host, "rm -r /srv/elsewhere")
 
 
 def test_verify_goes_through_all_parts_in_turn(host):
@@ -123,13 +141,55 @@ def test_rotten_weights_are_refused_and_the_good_backup_stays(host):
 
 
 @pytest.mark.parametrize("hurt", [corrupt, lambda host: run(host, f"rm {WEIGHTS}")], ids=["corrupted", "deleted"])
-def test_restore_brings_them_back(host, hurt):
+@pytest.mark.parametrize("origin", ["", "--from copy", "--snapshot"])
+def test_restore_brings_them_back(host, hurt, origin):
+    wanted = f"{origin} {status(host)['snapshot']}" if origin == "--snapshot" else origin
     hurt(host)
-    report = json.loads(run(host, RESTORE))
+    report = json.loads(run(host, f"{RESTORE} {wanted}"))
     assert (report["changed"], report["restored"]) == (True, ["model.gguf"])
+    assert report["fast"] == ([] if origin else ["model.gguf"])
     assert weights_are_right(host)
     assert run(host, "ls -A /srv/molecule-models") == "model.gguf\n"
     assert json.loads(run(host, RESTORE))["changed"] is False
+
+
+def test_a_chunk_that_rots_on_the_store_is_found_and_does_not_get_out(host):
+    name = json.loads(run(host, "cat /var/lib/model-backup/chunks.json"))["files"][0]["chunks"][0]
+    chunk = f"/srv/backup/{host.backend.get_hostname()}/chunks/data/{name[:2]}/{name}"
+    on_store(f"cp -p {chunk} /srv/kept && printf rot | dd of={chunk} bs=1 seek=1000 conv=notrunc")
+    try:
+        done = host.run(f"{PROGRAM} verify --all")
+        assert done.rc == 1
+        assert f"the fast tier is corrupted: remove these chunks on the store: {name}" in done.stderr
+        assert name in status(host)["verify_error"]
+        run(host, f"rm {WEIGHTS}")
+        report = json.loads(run(host, RESTORE))
+        assert (report["fast"], report["snapshot"]) == ([], status(host)["snapshot"])
+        assert weights_are_right(host)
+    finally:
+        on_store(f"mv /srv/kept {chunk}")
+    run(host, f"{PROGRAM} verify --all")
+    assert status(host)["verify_error"] is None
+
+
+def test_every_backup_is_in_the_second_repository(host):
+    run(host, f"systemctl start {BACKUP}")
+    now = status(host)
+    assert (now["copied_snapshot"], now["copy_error"]) == (now["snapshot"], None)
+    copied = json.loads(run(host, f"{RESTIC} -r ${{RESTIC_REPOSITORY}}second/ snapshots --json --no-lock"))
+    assert now["snapshot"] in {item["original"] for item in copied}
+
+
+def test_a_second_repository_that_is_gone_does_not_harm_the_first(host):
+    away = "MODEL_BACKUP_COPY_RESTIC_REPOSITORY=rest:https://127.0.0.1:1/away/"
+    done = host.run(f"{away} {PROGRAM} backup configuration")
+    assert done.rc == 1
+    assert "backed up, but not copied to the second repository" in done.stderr
+    now = status(host, "configuration")
+    assert now["last_error"] is None
+    assert "127.0.0.1:1 cannot be reached" in now["copy_error"]
+    run(host, f"{PROGRAM} backup configuration")
+    assert status(host, "configuration")["copy_error"] is None
 
 
 @pytest.mark.parametrize("after_s", [0.1, 0.4, 0.8, 1.2])
@@ -155,14 +215,12 @@ def test_a_killed_backup_loses_nothing(host, after_s):
     assert status(host)["last_error"] is None
 
 
-def test_weights_that_rot_while_they_are_archived_are_not_a_good_backup(host):
+def test_weights_that_rot_while_they_are_archived_are_not_a_good_backup(host, slow):
     """The last snapshot is rotten then, and cannot be deleted; a restore takes the one before it."""
     done = host.run(f"PATH=/usr/local/lib/molecule-rot:$PATH {PROGRAM} backup weights")
     assert done.rc == 1
     assert "weights changed while they were archived" in done.stderr
-    report = json.loads(run(host, RESTORE))
-    assert report["changed"]
-    assert report["snapshot"] == status(host)["snapshot"]
+    assert json.loads(run(host, f"{slow} restore weights"))["snapshot"] == status(host)["snapshot"]
     assert weights_are_right(host)
 
 

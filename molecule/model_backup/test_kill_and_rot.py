@@ -1,0 +1,49 @@
+"""What a host may do to a backup, many times over: killed at random moments, and bits that rot in the repository.
+
+The programs in on_host/ do it on the host, with weights and repositories of their own. More points, by hand:
+`python3 kill.py restore 100 1`.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+testinfra_hosts = ["ansible://gpu1"]
+
+PROGRAMS = Path(__file__).parent / "on_host"
+THERE = "/srv/test-backup-on-host"
+SEED = 20261124
+
+
+@pytest.fixture
+def run(host):
+    with host.sudo():
+        host.run(f"mkdir -p {THERE}")
+        for program in PROGRAMS.glob("*.py"):
+            assert host.run(f"cat > {THERE}/{program.name} <<'END'\n{program.read_text()}\nEND").rc == 0
+
+        def on_host(command: str) -> dict[str, object]:
+            done = host.run(f"python3 {THERE}/{command}")
+            assert done.rc == 0, done.stderr
+            return dict(json.loads(done.stdout))
+
+        yield on_host
+        host.run(f"rm -r {THERE} /srv/test-backup-kill /srv/test-backup-rot")
+
+
+@pytest.mark.parametrize("what", ["backup", "restore"])
+def test_a_kill_at_any_moment_loses_nothing_and_the_next_run_completes(run, what):
+    ended = run(f"kill.py {what} 11 {SEED}")
+    assert ended["points"] == 11
+    assert ended["killed"] >= 8, "too many had ended before they were killed"
+
+
+def test_a_restore_that_was_cut_off_takes_only_the_rest(run):
+    assert run(f"kill.py resume 2 {SEED}")["points"] == 2
+
+
+def test_every_bit_that_rots_in_a_repository_is_found(run):
+    ended = run(f"rot.py 15 {SEED}")
+    assert ended["missed"] == []
+    assert ended["found"] == {"data": 3, "index": 3, "snapshots": 3, "keys": 3, "config": 3}
