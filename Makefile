@@ -11,7 +11,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
 .PHONY: help
 help: ## What can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/.ready: requirements.lock pyproject.toml tools/setup.sh
 	@PYTHON=$(PYTHON) tools/setup.sh
@@ -72,3 +72,7 @@ calibrate: .venv/.ready ## Measured times against outages of known length, quiet
 .PHONY: bench-lab
 bench-lab: lab-up ## Times and sizes of the lab against what docs/performance.md promises
 	python -m tests.bench
+
+.PHONY: bench-restore
+bench-restore: lab-up ## How fast weights of 2 and 4 GiB come back, against dd and restic: 30 GB of disk
+	python -m tests.bench.restore

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from model_backup import cli, errors, fresh, manifest, metrics, restore_paths, second, settings, status
+from model_backup import cli, errors, fresh, manifest, metrics, repository, restore_paths, second, settings, status
 from model_backup.files import alone
+from model_backup.restic import Restic
 from model_backup.restore_weights import _put_in_place
 from model_backup.verified import Verified, signature
 
@@ -382,6 +383,32 @@ def test_metrics_say_what_the_statuses_say(site: Path) -> None:
 
 
 # --- restic's words
+
+
+def test_a_snapshot_that_is_gone_is_no_other_trouble() -> None:
+    gone = "Fatal: failed to load snapshot dcf8cdbc: <snapshot/dcf8cdbced> does not exist"
+    assert isinstance(errors.explained(1, gone, "backup", "here"), errors.NoSnapshotError)
+
+
+def test_a_full_repository_is_said_at_once_and_restic_is_stopped(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = site / "restic"
+    program.write_text(
+        "#!/bin/sh\necho 'Save() returned error, retrying: 507 Insufficient Storage' >&2\nexec sleep 60\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(site), prepend=":")
+    with pytest.raises(errors.BackupError, match="the repository is full"):
+        Restic(settings.load().repository, "gpu1").run("check")
+
+
+def test_a_lost_repository_is_not_made_again(site: Path) -> None:
+    known = settings.load()
+    restic = Restic(known.repository, "gpu1")
+    assert not repository.known(known, restic)
+    for _ in range(2):
+        repository.remember(known, restic)
+    assert repository.known(known, restic)
+    assert (site / "state/repositories").read_text() == f"{known.repository.location}\n"
 
 
 @pytest.mark.parametrize(

@@ -25,11 +25,16 @@ class NoSnapshotError(BackupError):
 NO_REPOSITORY, LOCKED, WRONG_PASSWORD = 10, 11, 12
 """restic's exit codes."""
 
+GONE = ("no matching ID found", "no snapshot found")
+
+FULL = "507 Insufficient Storage"
+"""What the REST server answers when its disk, or its quota, is full."""
+
 SAID = (
     (("401 Unauthorized", "(401)"), "the repository does not let this host in: compare the login with the store's"),
     (("403 Forbidden", "(403)"), "the repository refuses that: it only takes additions"),
     (
-        ("507", "Insufficient Storage", "no space left", "413 Request Entity Too Large", "quota"),
+        (FULL, "no space left", "413 Request Entity Too Large", "quota"),
         "the repository is full: make room on the store, or raise its quota",
     ),
     (
@@ -75,7 +80,7 @@ def explained(code: int, stderr: str, doing: str, where: str) -> BackupError:
             f"the password does not open the repository at {where}: compare model_backup_encryption_password with the "
             f"one that it was made with ({said})"
         )
-    if "no matching ID found" in stderr or "no snapshot found" in stderr:
+    if any(words in stderr for words in GONE) or ("<snapshot/" in stderr and "does not exist" in stderr):
         return NoSnapshotError(f"the repository at {where} does not hold that snapshot ({said})")
     meaning = next((text for words, text in SAID if any(word in stderr for word in words)), None)
     return BackupError(f"{meaning} ({where}; {said})" if meaning else f"{said} ({where})")

@@ -31,17 +31,22 @@ def begin(settings: Settings, restic: Restic, missing: NoRepositoryError) -> Non
 
 def known(settings: Settings, restic: Restic) -> bool:
     """Say whether this host has used this repository before."""
-    try:
-        return _mark(settings).read_text().strip() == restic.repository.location
-    except OSError:
-        return False
+    return restic.repository.location in _used(settings)
 
 
 def remember(settings: Settings, restic: Restic) -> None:
     """Keep in mind that this host uses this repository."""
     if not known(settings, restic):
-        replace_text(_mark(settings), restic.repository.location + "\n", 0o600)
+        lines = [*_used(settings), restic.repository.location]
+        replace_text(_mark(settings), "\n".join(lines) + "\n", 0o600)
+
+
+def _used(settings: Settings) -> list[str]:
+    try:
+        return _mark(settings).read_text().splitlines()
+    except OSError:
+        return []
 
 
 def _mark(settings: Settings) -> Path:
-    return settings.state_dir / "repository"
+    return settings.state_dir / "repositories"

@@ -8,11 +8,12 @@ import os
 import socket
 import ssl
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from model_backup.errors import BackupError, LockedError, explained
+from model_backup.errors import FULL, BackupError, LockedError, explained
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,11 +100,30 @@ class Restic:
 
     def _run(self, *arguments: str, extra: Mapping[str, str] | None = None) -> str:
         environment = {**os.environ, **self.repository.variables, **(extra or {}), "RESTIC_PROGRESS_FPS": "0.1"}
-        done = subprocess.run(["restic", *arguments], env=environment, capture_output=True, text=True, check=False)
-        if done.returncode:
+        code, stdout, stderr = _ended(["restic", *arguments], environment)
+        if code:
             doing = next(word for word in arguments if word in COMMANDS)
-            raise explained(done.returncode, done.stderr, doing, self.repository.location)
-        return done.stdout
+            raise explained(code, stderr, doing, self.repository.location)
+        return stdout
+
+
+def _ended(words: list[str], environment: Mapping[str, str]) -> tuple[int, str, str]:
+    """Run a program; return exit code, output and messages. By itself restic tries a full repository for minutes."""
+    with (
+        subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        try:
+            output = pool.submit(process.stdout.read if process.stdout else str)
+            messages = []
+            for line in process.stderr or ():
+                messages.append(line)
+                if FULL in line:
+                    process.terminate()
+            return process.wait(), output.result(), "".join(messages)
+        except BaseException:
+            process.kill()
+            raise
 
 
 COMMANDS = {"backup", "cat", "check", "copy", "dump", "init", "list", "restore", "snapshots", "unlock"}
