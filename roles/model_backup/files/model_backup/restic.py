@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TAG = "model-backup"
 REACH_TIMEOUT_S = 10
-LOCK_WAIT = "5m"
+LOCK_WAIT = "30m"
 """How long to wait for a client that lives and holds the repository."""
 PORT = 8000
 

@@ -95,7 +95,7 @@ def _fetch_any(settings: Settings, restic: Restic, snapshot: str, wanted: Mappin
         restic.run("restore", f"{item}:{settings.models_dir}", "--target", str(draft), "--overwrite", "always", *chosen)
         if not manifests.wrong_files(draft, wanted):
             return item
-    shutil.rmtree(draft)  # nothing in it is worth going on with
+    shutil.rmtree(draft.parent)  # nothing in it is worth going on with
     names = ", ".join(wanted)
     raise BackupError(f"snapshot {snapshot} does not hold the weights of {settings.manifest}: {names}")
 
