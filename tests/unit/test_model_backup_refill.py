@@ -20,6 +20,7 @@ def known(tmp_path: Path, second: Mapping[str, str] | None) -> settings.Settings
         manifest=tmp_path / "manifest",
         kinds=(),
         fast_tier=False,
+        chunk_bytes=settings.CHUNK_BYTES,
         verify_parts=1,
         metrics_dir=None,
         repository=settings.Repository(FIRST),
