@@ -345,6 +345,17 @@ def test_its_death_is_noticed_and_recorded(tmp_path: Path):
     assert "ended with -9" in str(on_a_bench(tmp_path, do).observer.problem)
 
 
+def test_before_its_start_there_is_nothing_and_samples_that_are_gone_are_its_end(tmp_path: Path):
+    async def do(bench: Bench) -> None:
+        assert Observer(bench.observer._config, tmp_path / "another.jsonl").poll() == []
+        await bench.until_more(1)
+        (tmp_path / "samples.jsonl").unlink()
+        with pytest.raises(ObserverDiedError, match=r"samples\.jsonl: cannot be read"):
+            bench.observer.poll()
+
+    on_a_bench(tmp_path, do)
+
+
 def test_it_ends_with_its_parent(tmp_path: Path):
     async def run() -> None:
         async with ScriptedServer() as server:
