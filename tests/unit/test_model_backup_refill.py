@@ -72,3 +72,18 @@ def test_what_is_lacking_comes_back(
 def test_without_a_copy_it_says_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(errors.BackupError, match="set model_backup_copy_repository"):
         refill.refill(known(tmp_path, None))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        'Fatal: no matching ID found for prefix "1572e3b2"',
+        "Fatal: failed to load snapshot 1572e3b2: <snapshot/1572e3b27e> does not exist",
+    ],
+)
+def test_a_snapshot_that_is_gone_is_told_from_other_trouble(said: str) -> None:
+    """After a refill the parent has another ID: the backup has to go on without it."""
+    assert isinstance(errors.explained(1, said, "backup", "near"), errors.NoSnapshotError)
+    assert not isinstance(
+        errors.explained(1, "Fatal: <index/1572e3b27e> does not exist", "b", "n"), errors.NoSnapshotError
+    )
