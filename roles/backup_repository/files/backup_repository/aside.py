@@ -25,7 +25,7 @@ def set_aside(settings: Settings, user: str, *, discard: bool) -> dict[str, obje
     """
     path = repository(settings, user)
     if path is None:
-        raise UpkeepError(f"{settings.data_dir / user} is no repository: there is nothing to set aside")
+        return {"changed": False, "rotten": [], "aside": None}  # somebody was here before, and may have been cut short
     rotten = wrong(path)
     if not rotten:
         raise UpkeepError(
