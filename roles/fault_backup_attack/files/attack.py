@@ -258,9 +258,9 @@ def proof() -> None:
         raise AttackError("no request was answered")
     told = ", ".join(f"{count} by {status}" for status, count in sorted(statuses.items()) if status in REFUSED)
     where = " and ".join(sorted({item["url"] for item in made["answers"]}))
-    forgot = "; ".join(f"restic forget: {text}" for text in made["restic"].values())
-    gave_way = f"; NOT REFUSED, and so the attack ended: {', '.join(made['succeeded'])}" if made["succeeded"] else ""
-    say(f"{refused} of {statuses.total()} requests to {where} were refused ({told}); {forgot}{gave_way}")
+    forgot = [f"restic forget: {text}" for text in made["restic"].values()]
+    gave_way = [f"NOT REFUSED, and so the attack ended: {text}" for text in made["succeeded"]]
+    say("; ".join([f"{refused} of {statuses.total()} requests to {where} were refused ({told})", *forgot, *gave_way]))
 
 
 def unlock() -> None:
