@@ -346,6 +346,18 @@ def test_other_weights_are_not_covered_by_an_old_backup() -> None:
     assert why == {"weights": "the weights were changed since the last backup"}
 
 
+def test_weights_that_a_new_fast_tier_lacks_are_due(site: Path) -> None:
+    describe(site, fast_tier=True)
+    known = settings.load()
+    made = NOW.strftime("%Y-%m-%dT%H:%M:%SZ")
+    digest = manifest.sha256(site / "manifest.sha256")
+    status.update(known, "weights", last_success_utc=made, manifest_sha256=digest)
+    why = fresh.due(known, [known.kind("weights")], NOW)
+    assert why == {"weights": "the weights are not in the fast tier yet"}
+    status.update(known, "weights", fast_utc=made)
+    assert fresh.due(known, [known.kind("weights")], NOW) == {}
+
+
 def test_fresh_exits_3_and_names_the_kinds_that_are_due(capsys: pytest.CaptureFixture[str]) -> None:
     status.update(settings.load(), "configuration", last_success_utc=status.now_utc())
     assert cli.main(["fresh"]) == 3

@@ -30,4 +30,6 @@ def _why(status: Status, settings: Settings, now: datetime) -> str | None:
         return f"the last backup is {age_s:.0f} s old, more than {status.rpo_s}"
     if status.kind == WEIGHTS and status.manifest_sha256 != manifest.sha256(settings.manifest):
         return "the weights were changed since the last backup"
+    if status.kind == WEIGHTS and settings.fast_tier and status.fast_utc is None:
+        return "the weights are not in the fast tier yet"
     return None
