@@ -62,7 +62,7 @@ def corrupt(host):
 
 
 @pytest.mark.parametrize(
-    ("kind", "rpo_s", "files", "size"), [("weights", 3600, 3, 20_000_000), ("configuration", 600, 2, 80)]
+    ("kind", "rpo_s", "files", "size"), [("weights", 3600, 4, 20_000_000), ("configuration", 600, 3, 80)]
 )
 def test_deploy_made_a_backup_of_each_kind(host, kind, rpo_s, files, size):
     now = status(host, kind)

@@ -11,7 +11,19 @@ from typing import Any
 
 import pytest
 
-from model_backup import cli, errors, fresh, manifest, metrics, repository, restore_paths, second, settings, status
+from model_backup import (
+    cli,
+    errors,
+    fresh,
+    manifest,
+    markers,
+    metrics,
+    repository,
+    restore_paths,
+    second,
+    settings,
+    status,
+)
 from model_backup.files import alone
 from model_backup.restic import Restic
 from model_backup.restore_weights import _put_in_place
@@ -443,3 +455,48 @@ def test_a_lost_repository_is_not_made_again(site: Path) -> None:
 )
 def test_what_restic_says_reaches_the_operator(code: int, stderr: str, said: str) -> None:
     assert said in str(errors.explained(code, stderr, "backup", "here"))
+
+
+# --- markers
+
+
+def test_markers_are_numbered_and_say_when_the_backup_began(site: Path) -> None:
+    known = settings.load()
+    for number in (1, 2):
+        path = markers.write_next(known, "weights")
+        assert json.loads(path.read_text())["number"] == number
+    assert path == site / "state/markers/weights.json"
+    path.write_text("{")  # half written by a power cut
+    assert json.loads(markers.write_next(known, "weights").read_text())["number"] == 1
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, marker: str, snapshot: str) -> Restic:
+    said = {"dump": marker, "cat": snapshot}
+    monkeypatch.setattr(Restic, "run", lambda _self, command, *_rest, **_more: said[command])
+    known = settings.load()
+    return Restic(known.repository, known.host)
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "ended"),
+    [('{"summary": {"backup_end": "1970-01-01T00:01:40.123456789Z"}}', 100.123456), ("{}", None)],
+)
+def test_a_restore_notes_the_marker_that_it_found(
+    site: Path, monkeypatch: pytest.MonkeyPatch, snapshot: str, ended: float | None
+) -> None:
+    known = settings.load()
+    restic = answering(monkeypatch, '{"number": 7, "begun": 98.5}', snapshot)
+    found = markers.note(known, known.kind("configuration"), restic, "abc")
+    assert found is not None
+    kept_record = json.loads((site / "state/restored/configuration.json").read_text())
+    assert kept_record["marker"] == 7
+    assert kept_record["begun"] == 98.5
+    assert kept_record["rpo_s"] == 60
+    # A snapshot that does not say when it was done bounds nothing.
+    assert kept_record["ended"] == (found.restored if ended is None else ended)
+
+
+def test_a_snapshot_without_a_marker_is_restored_all_the_same(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = settings.load()
+    assert markers.note(known, known.kind("weights"), answering(monkeypatch, "", "{}"), "abc") is None
+    assert not (site / "state/restored/weights.json").exists()

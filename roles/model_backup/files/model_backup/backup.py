@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from model_backup import fast_tier, repository, second
+from model_backup import fast_tier, markers, repository, second
 from model_backup import manifest as manifests
 from model_backup.chunk_store import ChunkError
 from model_backup.errors import BackupError, NoRepositoryError, NoSnapshotError
@@ -113,7 +113,8 @@ def _looks(settings: Settings, manifest: Mapping[str, str]) -> dict[tuple[Path, 
 
 
 def _archive(settings: Settings, restic: Restic, kind: str, paths: list[str], before: Status) -> Made:
-    """Run restic; make the repository if this host never had one."""
+    """Run restic, on a new marker too; make the repository if this host never had one."""
+    paths = [*paths, str(markers.write_next(settings, kind))]
     try:
         made = restic.backup(kind, paths, before.snapshot)
     except NoSnapshotError:  # retention removed the parent: read everything

@@ -10,13 +10,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
-from model_backup import repository, restore_paths, restore_weights, settings, status
+from model_backup import markers, repository, restore_paths, restore_weights, settings, status
 from model_backup.backup import backup
 from model_backup.errors import BackupError
 from model_backup.files import alone
 from model_backup.fresh import due
 from model_backup.refill import refill
 from model_backup.restic import Restic
+from model_backup.restore import source
 from model_backup.verify import verify
 
 NOT_FRESH = 3
@@ -82,7 +83,8 @@ def _restore(known: settings.Settings, options: argparse.Namespace) -> tuple[int
             done = restore_weights.restore(known, options.snapshot, from_second=second)
         else:
             done = restore_paths.restore(known, kind, options.target or Path("/"), options.snapshot, from_second=second)
-    return 0, asdict(done) | {"changed": done.changed}
+        found = markers.note(known, kind, source(known, from_second=second), done.snapshot) if done.changed else None
+    return 0, asdict(done) | {"changed": done.changed, "marker": found and found.marker}
 
 
 def _status(known: settings.Settings, _: argparse.Namespace) -> tuple[int, object]:
