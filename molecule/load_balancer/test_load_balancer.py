@@ -245,3 +245,24 @@ def test_a_new_port_is_not_undone_by_the_state_that_was_kept(host):
         run(host, "sed -i 's/:18081$/:18080/' /etc/haproxy/haproxy.cfg && systemctl reload haproxy")
         with host.sudo():
             assert host.file("/etc/haproxy/haproxy.cfg").content_string == before
+
+
+def test_every_accepted_request_is_in_the_ledger_once(address, host):
+    wanted = []
+    for _ in range(20):
+        answer = http(address, 8000, "/v1/completions", body=json.dumps({"prompt": "p", "max_tokens": 1}))
+        answer.read()
+        wanted.append(answer.headers["X-Request-ID"])
+    assert len(set(wanted)) == 20
+    deadline = time.monotonic() + 20
+    while True:  # the journal may be a moment behind
+        run(host, "systemctl start request-ledger.service")
+        lines = run(host, "cat /var/lib/request-ledger/requests.jsonl").splitlines()
+        ids = [json.loads(line)["id"] for line in lines]
+        if set(wanted) <= set(ids):
+            break
+        assert time.monotonic() < deadline, f"{len(set(wanted) - set(ids))} of 20 are missing"
+        time.sleep(0.2)
+    assert [ids.count(one) for one in wanted] == [1] * 20
+    with host.sudo():
+        assert host.run("runuser -u nobody -- cat /var/lib/request-ledger/requests.jsonl").rc != 0
