@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -18,6 +19,7 @@ from typing import Literal
 import ansible_runner
 from pydantic import TypeAdapter, ValidationError
 
+from drill_runner.model.backup import Backup
 from drill_runner.model.base import Instant, Interval, Seconds, data
 from drill_runner.model.evidence import HostEvidence, Told
 from drill_runner.model.fault import Scalar
@@ -27,6 +29,9 @@ Status = Literal["successful", "failed", "timeout", "canceled", "error"]
 LEASE_MODULE = "fault_lease"
 LIST_MODULE = "fault_lease_info"
 EVIDENCE_MODULE = "host_evidence"
+FACTS_MODULE = "setup"
+BACKUP_FACT = "model_backup"
+"""The local fact that the role of this name offers."""
 KEPT = ("stdout", "job_events")
 """Of ansible-runner's artifacts. Its `command` holds the caller's whole environment and is never kept."""
 
@@ -85,6 +90,7 @@ class PlaybookRun:
     evidence: tuple[HostEvidence, ...] = ()
     renewals: tuple[RenewalOn, ...] = ()
     leases: tuple[LeaseFound, ...] = ()
+    backups: tuple[Backup, ...] = ()
     unreachable: frozenset[str] = frozenset()
 
     @property
@@ -109,6 +115,7 @@ class _Events:
         self.evidence: list[HostEvidence] = []
         self.renewals: list[RenewalOn] = []
         self.leases: list[LeaseFound] = []
+        self.backups: list[Backup] = []
         self.unreachable: set[str] = set()
         self._starts: dict[tuple[str, str], float] = {}
         self._on_task = on_task
@@ -148,6 +155,8 @@ class _Events:
                     self.leases.append(LeaseFound(host=host, **told))
         elif action == EVIDENCE_MODULE:
             self._evidence(host, result)
+        elif action == FACTS_MODULE:
+            self._backups(host, result)
 
     def _effect(self, host: str, result: Mapping[str, object], started: float, ended: float) -> None:
         if not isinstance(result.get("effect"), dict):
@@ -160,6 +169,21 @@ class _Events:
         # The answer was given inside [started, ended], and the break did not begin before the task did.
         upper = max(started, ended - effect.age_min_s)
         self.effects.append(EffectOn(host=host, effect=effect, took_hold=Interval(lower=started, upper=upper)))
+
+    def _backups(self, host: str, result: Mapping[str, object]) -> None:
+        """A host without backups has no such fact; one whose fact cannot be read must not look like it."""
+        facts = result.get("ansible_facts")
+        local = facts.get("ansible_local") if isinstance(facts, dict) else None
+        told = local.get(BACKUP_FACT) if isinstance(local, dict) else None
+        if told is None:
+            return
+        known = {field.name for field in fields(Backup)}
+        try:
+            for status in TypeAdapter(dict[str, dict[str, object]]).validate_python(told).values():
+                kept = {key: status[key] for key in known & status.keys()}
+                self.backups.append(TypeAdapter(Backup).validate_python(kept | {"host": host}))
+        except ValidationError as error:
+            self.failures.append(f"{host}: the local fact {BACKUP_FACT} is none of backups: {error.errors()[0]['msg']}")
 
     def _evidence(self, host: str, result: Mapping[str, object]) -> None:
         try:
@@ -231,6 +255,7 @@ def run_playbook(
         evidence=tuple(events.evidence),
         renewals=tuple(events.renewals),
         leases=tuple(events.leases),
+        backups=tuple(events.backups),
         unreachable=frozenset(events.unreachable),
     )
 

@@ -14,7 +14,7 @@ from drill_runner.cli.options import examples
 from drill_runner.cli.settings import Settings
 
 COMMANDS = {
-    "list": "Show the faults, the drills or the runs; or who did what, from the audit log.",
+    "list": "Show faults, drills or runs, who did what, or how fresh backups are.",
     "plan": "Show what a drill would do, step by step; touches nothing.",
     "run": "Run a drill: break, watch, recover, check, revert, judge.",
     "resume": "Wind down a run whose runner died: end its faults, recover, check, judge.",

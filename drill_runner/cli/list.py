@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -11,21 +12,25 @@ from rich.table import Table
 
 from drill_runner.audit import AuditLog, audit_path, read_audit
 from drill_runner.catalog import Project, coverage, load_drills, load_faults, load_studies
-from drill_runner.cli.options import examples, json_option
-from drill_runner.cli.planning import project_of
+from drill_runner.cli.options import examples, inventory_option, json_option
+from drill_runner.cli.planning import inventory_of, project_of
 from drill_runner.cli.settings import ExitCode, Settings
 from drill_runner.errors import UsageError
+from drill_runner.execute import run_playbook
 from drill_runner.history import run_folders
 from drill_runner.model.audit import AuditEntry
+from drill_runner.model.backup import Backup
 from drill_runner.model.base import data
 from drill_runner.model.drill import Drill
 from drill_runner.model.fault import Fault
 from drill_runner.model.result import RESULT_VERSION, Result, Verdict
 from drill_runner.model.study import Coverage
+from drill_runner.report.backups_text import show_backups
 from drill_runner.report.coverage_text import show_coverage
 
 WRAPPED = frozenset({"SUMMARY", "FAULTS", "VERDICT", "FROM", "WHAT", "ON", "ENDED"})
 """Columns that may take several lines."""
+BACKUPS_WITHIN_S = 120.0
 
 
 @data
@@ -47,17 +52,22 @@ class Run:
         "drill_runner list faults --coverage",
         "drill_runner list runs --json | jq '.[] | select(.verdict != \"passed\")'",
         "drill_runner list audit",
+        "drill_runner list backups -i inventories/prod",
     ),
 )
-@click.argument("kind", type=click.Choice(["faults", "drills", "runs", "audit"]), default="drills")
+@click.argument("kind", type=click.Choice(["faults", "drills", "runs", "audit", "backups"]), default="drills")
 @click.option("--coverage", "covered", is_flag=True, help="With faults: how much of published incidents they cover.")
+@inventory_option
 @json_option
 @click.pass_obj
-def command(settings: Settings, kind: str, covered: bool, as_json: bool) -> ExitCode | None:
-    """Show the faults, the drills or the runs; or who did what, from the audit log.
+def command(settings: Settings, kind: str, covered: bool, inventory: Path | None, as_json: bool) -> ExitCode | None:
+    """Show faults, drills or runs, who did what, or how fresh backups are.
 
-    Exit code 1 if the audit log was changed.
+    Exit code 1 if the audit log was changed, or a backup is not fresh.
     """
+    if kind == "backups":
+        project = project_of(settings)
+        return _backups(project, inventory_of(project, inventory), as_json)
     if covered and kind != "faults":
         raise UsageError(f"--coverage: expected with faults, not with {kind}")
     return (_coverage if covered else LISTS[kind])(project_of(settings), as_json)
@@ -107,6 +117,21 @@ def _run(folder: Path) -> Run:
     if result.version > RESULT_VERSION:
         return Run(run_id=folder.name, problem=f"result.json has the newer version {result.version}")
     return Run(run_id=folder.name, drill=result.drill, verdict=result.verdict)
+
+
+def _backups(project: Project, inventory: Path, as_json: bool) -> ExitCode:
+    run = run_playbook(project.root, "backup_list", inventory, variables={}, timeout_s=BACKUPS_WITHIN_S)
+    now = datetime.now(UTC)
+    if as_json:
+        _json(TypeAdapter(tuple[Backup, ...]).dump_python(run.backups, mode="json"))
+    else:
+        show_backups(run.backups, Console(highlight=False, emoji=False), now)
+    for failure in run.failures:
+        click.echo(failure, err=True)
+    if not run.backups and not run.failures:
+        raise UsageError(f"{project.shown(inventory)}: no host has backups; the role model_backup makes them")
+    good = run.ok and not run.failures and all(one.state(now) == "fresh" for one in run.backups)
+    return ExitCode.PASSED if good else ExitCode.FAILED
 
 
 def _audit(_project: Project, as_json: bool) -> ExitCode:

@@ -26,12 +26,21 @@ module.exit_json(changed=True, effect=effect)
 """
 
 
+FACTS = """\
+#!/usr/bin/python
+from ansible.module_utils.basic import AnsibleModule
+module = AnsibleModule(argument_spec=dict(told=dict(type="raw", required=True)))
+module.exit_json(changed=False, ansible_facts=dict(ansible_local=dict(model_backup=module.params["told"])))
+"""
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     (tmp_path / "playbooks").mkdir()
     (tmp_path / "modules").mkdir()
     (tmp_path / "ansible.cfg").write_text(CONFIG)
     (tmp_path / "modules" / "fault_lease.py").write_text(LEASE)
+    (tmp_path / "modules" / "setup.py").write_text(FACTS)
     (tmp_path / "hosts.ini").write_text(
         "here ansible_connection=local ansible_python_interpreter='{{ ansible_playbook_python }}'\n"
     )
@@ -139,3 +148,20 @@ def test_events_are_json_with_utc_stamps(project):
     events = [json.loads(path.read_text()) for path in (project / "kept" / "job_events").glob("*.json")]
     stamps = {event["created"][-6:] for event in events}
     assert stamps == {"+00:00"}
+
+
+def test_what_hosts_say_of_their_backups(project):
+    told = '{weights: {kind: weights, rpo_s: 60, bytes: 5, last_success_utc: "2026-11-24T10:00:00Z", more: 1}}'
+    run = play(project, f"  - name: Ask\n    setup: {{told: {told}}}\n")
+    (backup,) = run.backups
+    assert (backup.host, backup.kind, backup.rpo_s, backup.bytes) == ("here", "weights", 60, 5)
+    assert backup.last_success_utc is not None
+    assert backup.last_success_utc.isoformat() == "2026-11-24T10:00:00+00:00"
+
+
+@pytest.mark.parametrize("told", ["{weights: {kind: weights}}", "error loading facts"])
+def test_a_fact_that_cannot_be_read_is_a_failure(project, told):
+    run = play(project, f"  - name: Ask\n    setup: {{told: {told!r}}}\n".replace("'{", "{").replace("}'", "}"))
+    assert run.backups == ()
+    assert len(run.failures) == 1
+    assert "the local fact model_backup is none of backups" in run.failures[0]
