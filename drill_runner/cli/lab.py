@@ -27,7 +27,7 @@ UP = ("lab_create", "build_images", "site")
     epilog=examples("drill_runner lab up", "drill_runner lab status", "drill_runner lab down"),
 )
 def command() -> None:
-    """Bring the embedded lab up or down: four hosts on this machine, a real model service on them."""
+    """Bring the embedded lab up or down: five hosts on this machine, a real model service on them."""
 
 
 @command.command("up", epilog=examples("drill_runner lab up", "drill_runner lab up --again"))
