@@ -105,7 +105,7 @@ def test_keys_and_hashes_are_for_their_service_only(host, path, group):
 def test_passwords_are_hashed_and_users_are_exactly_the_hosts(host):
     with host.sudo():
         lines = host.file("/etc/restic-rest-server/users.htpasswd").content_string.splitlines()
-    assert {line.split(":")[0] for line in lines} == {"gpu1", "gpu2"}
+    assert {line.split(":")[0] for line in lines} == {"gpu1", "gpu2", "lb1"}, "the clients of backups"
     assert all(line.split(":")[1].startswith("$2b$") for line in lines)
 
 
