@@ -292,6 +292,9 @@ def _environment(root: Path) -> dict[str, str]:
         "ANSIBLE_HOST_KEY_CHECKING": "True",
         "ANSIBLE_FORCE_COLOR": "False",
         "ANSIBLE_NOCOLOR": "True",
+        # A playbook ends with this process. ansible-runner puts its own folder behind this one.
+        "ANSIBLE_CALLBACK_PLUGINS": str(root / "plugins" / "callback"),
+        "DRILL_RUNNER_PID": str(os.getpid()),
         "PATH": os.pathsep.join([own, os.environ.get("PATH", os.defpath)]),
     }
 

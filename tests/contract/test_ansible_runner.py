@@ -1,6 +1,12 @@
 """What execute relies on in ansible-runner and Ansible, with real playbooks on this machine."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -165,3 +171,60 @@ def test_a_fact_that_cannot_be_read_is_a_failure(project, told):
     assert run.backups == ()
     assert len(run.failures) == 1
     assert "the local fact model_backup is none of backups" in run.failures[0]
+
+
+PLAYS_ALONE = """
+import sys
+from pathlib import Path
+from drill_runner.execute import run_playbook
+root = Path(sys.argv[1])
+run_playbook(root, "it", root / "hosts.ini", variables={})
+"""
+
+
+def ended(pid: int) -> bool:
+    """Gone, or dead and not yet collected by whoever adopted it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def test_a_playbook_ends_with_its_killed_runner(project):
+    (project / "plugins").mkdir()
+    (project / "plugins" / "callback").symlink_to(Path(__file__).parents[2] / "plugins" / "callback")
+    reached, after = project / "reached", project / "after"
+    (project / "playbooks" / "it.yml").write_text(f"""\
+- hosts: all
+  gather_facts: false
+  tasks:
+  - name: Say which process plays
+    ansible.builtin.copy: {{dest: '{reached}', content: '{{{{ lookup("pipe", "ps -o ppid= $PPID") }}}}', mode: '0600'}}
+    run_once: true
+  - name: Wait
+    ansible.builtin.wait_for: {{path: '{project}/never', timeout: 90}}
+  - name: Do more
+    ansible.builtin.copy: {{dest: '{after}', content: done, mode: '0600'}}
+""")
+    runner = subprocess.Popen([sys.executable, "-c", PLAYS_ALONE, project])
+    try:
+        until(reached.exists)
+        playbook = int(reached.read_text())
+        until(lambda: "wait_for" in processes())
+        assert not ended(playbook)
+    finally:
+        os.kill(runner.pid, signal.SIGKILL)
+        runner.wait()
+    until(lambda: ended(playbook))
+    assert not after.exists()
+
+
+def until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def processes() -> str:
+    return subprocess.run(["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True).stdout

@@ -6,11 +6,11 @@ import pytest
 
 from tests.integration.conftest import PROJECT
 from tests.torture.kill import kill_at
-from tests.torture.points import Point, killable, points
+from tests.torture.points import Point, points
 from tests.torture.residue import look
 
 SEED = 20261124
-DRILLS = killable(PROJECT.drills)
+DRILLS = sorted(path.stem for path in PROJECT.drills.glob("*.yml"))
 POINTS = max(20, len(DRILLS))
 
 

@@ -3,21 +3,11 @@
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-
-SPARED = frozenset({"host_rebuild"})
-"""Drills whose runner is not killed. A half rebuilt host stays so when its recovery dies, for its fault is undone
-only where no new host has its name: somebody has to run playbooks/rebuild.yml again."""
 
 LONGEST_S = 25.0
 """Drills as they are here take about so long."""
 LINES = 24
 """Records that a journal of such a drill has, at least."""
-
-
-def killable(folder: Path) -> list[str]:
-    """The names of the drills in `folder` whose runner may be killed."""
-    return sorted({path.stem for path in folder.glob("*.yml")} - SPARED)
 
 
 @dataclass(frozen=True)
