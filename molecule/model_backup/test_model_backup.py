@@ -176,7 +176,7 @@ def test_every_backup_is_in_the_second_repository(host):
     run(host, f"systemctl start {BACKUP}")
     now = status(host)
     assert (now["copied_snapshot"], now["copy_error"]) == (now["snapshot"], None)
-    copied = json.loads(run(host, f"{RESTIC} -r ${{RESTIC_REPOSITORY}}second/ snapshots --json --no-lock"))
+    copied = json.loads(run(host, f"{RESTIC} -r $MODEL_BACKUP_COPY_RESTIC_REPOSITORY snapshots --json --no-lock"))
     assert now["snapshot"] in {item["original"] for item in copied}
 
 

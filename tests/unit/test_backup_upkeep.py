@@ -2,13 +2,14 @@
 
 import hashlib
 import json
+import os
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from backup_repository import aside, metrics, opened, prune, refusals, scrub
+from backup_repository import aside, chunks, metrics, opened, prune, refusals, scrub
 from backup_repository.settings import Settings, UpkeepError
 
 USERS = ("gpu1", "gpu2")
@@ -103,6 +104,8 @@ def test_progress_among_the_json_is_passed_over():
 class Restic:
     """A simulated repository: it answers with what a test gives it, and keeps what it was asked."""
 
+    path = Path("/nonexistent")
+
     def __init__(self, *snapshots: str) -> None:
         self.snapshots = snapshots
         self.asked: list[tuple[str, ...]] = []
@@ -190,3 +193,59 @@ def test_a_damaged_one_is_out_of_sight_and_its_chunks_stay(repository, discard):
     kept = [path.name for path in repository.parent.glob(".damaged/gpu1-*/*")]
     assert sorted(kept) == ([] if discard else ["config", "data", "index", "keys"])
     assert aside.set_aside(settings, "gpu1", discard=discard)["changed"] is False, "again, after it was cut short"
+
+
+class Archive:
+    """A simulated repository on a store's disk: snapshots of weights, and the lists of chunks in them."""
+
+    def __init__(self, path: Path, lists: dict[str, object]) -> None:
+        self.path, self.lists = path, lists
+        self.data = path / "chunks/data/ab"
+        self.data.mkdir(parents=True)
+
+    def said(self, *arguments: str):
+        assert arguments == ("snapshots", "--tag", "model-backup,kind=weights")
+        paths = {True: ["/srv/models/a", chunks.LIST], False: ["/srv/models/a"]}
+        return [[{"id": one, "short_id": one, "paths": paths[said is not None]} for one, said in self.lists.items()]]
+
+    def dump(self, snapshot: str, path: str) -> str:
+        assert path == chunks.LIST
+        return json.dumps(self.lists[snapshot], indent=1)
+
+    def chunk(self, name: str, age_s: float) -> None:
+        path = self.data / name
+        path.touch()
+        os.utime(path, (NOW.timestamp() - age_s,) * 2)
+
+    @property
+    def left(self) -> set[str]:
+        return {path.name for path in self.data.iterdir()}
+
+
+def listed(*names: str) -> dict[str, object]:
+    return {"version": 1, "files": [{"chunks": [name]} for name in names]}
+
+
+def test_chunks_that_no_kept_backup_names_go_unless_they_are_new(tmp_path):
+    archive = Archive(tmp_path, {"1111": listed("one", "both"), "2222": listed("both", "two"), "3333": None})
+    for name in ("one", "two", "both", "old"):
+        archive.chunk(name, chunks.GRACE_S + 1)
+    archive.chunk("being-uploaded", chunks.GRACE_S - 1)
+    assert chunks.prune(archive, NOW.timestamp()) == 1  # type: ignore[arg-type]
+    assert archive.left == {"one", "two", "both", "being-uploaded"}
+    assert chunks.prune(archive, NOW.timestamp()) == 0  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("said", [[], {}, {"files": [{}]}, {"files": 1}, "cut off"])
+def test_a_list_that_cannot_be_read_removes_nothing(tmp_path, said):
+    archive = Archive(tmp_path, {"1111": listed("one"), "2222": said})
+    archive.chunk("old", chunks.GRACE_S + 1)
+    with pytest.raises(UpkeepError, match="no chunk was removed: the list of them in snapshot 2222 cannot be read"):
+        chunks.prune(archive, NOW.timestamp())  # type: ignore[arg-type]
+    assert archive.left == {"old"}
+
+
+def test_no_fast_tier_no_chunks(tmp_path):
+    archive = Archive(tmp_path, {})
+    archive.path = tmp_path / "elsewhere"
+    assert chunks.prune(archive, NOW.timestamp()) == 0  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Flip single bits of a restic repository; `verify --all` has to find each.
+"""Flip single bits of weights, manifest and restic repository; `verify --all` has to find each.
 
 rot.py POINTS SEED
 """
@@ -10,7 +10,8 @@ from pathlib import Path
 
 from site_of_its_own import Site
 
-KINDS = ("data", "index", "snapshots", "keys", "config")
+KINDS = ("weights", "manifest", "data", "index", "snapshots", "keys", "config")
+"""All but the first two are restic's."""
 
 
 def flip(path: Path, bit: int) -> None:
@@ -18,6 +19,13 @@ def flip(path: Path, bit: int) -> None:
     content[bit // 8] ^= 1 << bit % 8
     path.chmod(0o600)
     path.write_bytes(content)
+
+
+def files(site: Site, kind: str) -> list[Path]:
+    repository = site.folder / "repository"
+    there = {"weights": site.models.iterdir(), "manifest": [site.folder / "manifest.sha256"]}
+    restics = (path for path in repository.rglob("*") if kind in path.relative_to(repository).parts)
+    return sorted(path for path in there.get(kind, restics) if path.is_file())
 
 
 def main() -> None:
@@ -30,8 +38,7 @@ def main() -> None:
     found, missed = dict.fromkeys(KINDS, 0), []
     for point in range(points):
         kind = KINDS[point % len(KINDS)]
-        files = sorted(path for path in (folder / "repository").rglob("*") if path.is_file())
-        path = dice.choice([path for path in files if kind in path.relative_to(folder / "repository").parts])
+        path = dice.choice(files(site, kind))
         bit = dice.randrange(8 * path.stat().st_size)
         flip(path, bit)
         done = site.run("verify", "--all")

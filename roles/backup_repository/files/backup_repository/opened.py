@@ -52,6 +52,13 @@ class Opened:
             raise UpkeepError(f"restic {arguments[0]}: {last_line(done)}")
         return objects(done.stdout)
 
+    def dump(self, snapshot: str, path: str) -> str:
+        """A file's content, as a snapshot has it."""
+        done = self.restic("dump", snapshot, path)
+        if done.returncode:
+            raise UpkeepError(f"restic dump: {last_line(done)}")
+        return done.stdout
+
 
 def objects(text: str) -> list[Any]:
     """The lines that are JSON. restic prints its progress among them, which begins with a bracket, too."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from backup_repository import chunks
 from backup_repository.opened import LOCK_WAIT, Opened, key, repository
 from backup_repository.settings import KEYS, PRUNED, Settings, UpkeepError, replace_text
 
@@ -24,6 +25,8 @@ class Pruned:
     removed: int = 0
     last_error: str | None = None
     """Why the last try failed; None when it did not."""
+    chunks_removed: int = 0
+    """Of the fast tier, by the last good prune."""
 
 
 def load(path: Path = PRUNED) -> dict[str, Pruned]:
@@ -43,7 +46,9 @@ def prune_all(settings: Settings, users: tuple[str, ...], path: Path = PRUNED) -
             continue
         before = known.get(user, Pruned())
         try:
-            known[user] = prune(settings, Opened(found, key(user)), datetime.now(UTC))
+            opened = Opened(found, key(user))
+            done = prune(settings, opened, datetime.now(UTC))
+            known[user] = replace(done, chunks_removed=chunks.prune(opened))
         except UpkeepError as error:
             known[user] = Pruned(**asdict(before) | {"last_error": str(error)})
         replace_text(path, json.dumps({name: asdict(one) for name, one in known.items()}, indent=2) + "\n")

@@ -1,0 +1,52 @@
+"""Removing what the fast tier no longer needs: chunks that no kept backup of weights names."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+from backup_repository.settings import UpkeepError
+
+if TYPE_CHECKING:
+    from backup_repository.opened import Opened
+
+LIST = "/var/lib/model-backup/chunks.json"
+"""What role model_backup archives with the weights: of which chunks they consist."""
+FOLDER = "chunks/data"
+GRACE_S = 2 * 86400
+"""A backup uploads chunks before it archives the list that names them, and may take long."""
+
+
+def prune(opened: Opened, now: float | None = None) -> int:
+    """Remove chunks that are old and that no snapshot of weights names; return how many.
+
+    A host can only add snapshots, so it can only make this keep more. A list that cannot be read removes nothing.
+    """
+    folder = opened.path / FOLDER
+    there = [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
+    oldest = (time.time() if now is None else now) - GRACE_S
+    spare = [path for path in there if path.stat().st_mtime < oldest]
+    if not spare:
+        return 0
+    named = wanted(opened)
+    found = [path for path in spare if path.name not in named]
+    for path in found:
+        path.unlink()
+    return len(found)
+
+
+def wanted(opened: Opened) -> set[str]:
+    """The chunks that the kept snapshots of weights name."""
+    named: set[str] = set()
+    for snapshot in opened.said("snapshots", "--tag", "model-backup,kind=weights")[0]:
+        if LIST not in snapshot["paths"]:
+            continue  # of a time without the fast tier
+        try:
+            said = json.loads(opened.dump(snapshot["id"], LIST))
+            named |= {chunk for file in said["files"] for chunk in file["chunks"]}
+        except (ValueError, KeyError, TypeError) as error:
+            raise UpkeepError(
+                f"no chunk was removed: the list of them in snapshot {snapshot['short_id']} cannot be read: {error}"
+            ) from error
+    return named
