@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -147,15 +148,15 @@ def look_for_leases() -> list[str] | None:
     Asked beside SSH, in a fraction of the time: a look that takes seconds would make every undo look later than it was.
     """
     shell = "find /var/lib/drill-lease -mindepth 1 -maxdepth 1 2>/dev/null; true"
-    found: list[str] = []
-    for name in HOSTS:
-        done = subprocess.run(
-            ["podman", "exec", f"{LAB}-{name}", "sh", "-c", shell], capture_output=True, text=True, check=False
-        )
-        if done.returncode != 0:
-            return None
-        found += done.stdout.splitlines()
-    return found
+
+    def ask(name: str) -> list[str] | None:
+        asked = ["podman", "exec", f"{LAB}-{name}", "sh", "-c", shell]
+        done = subprocess.run(asked, capture_output=True, text=True, check=False)
+        return None if done.returncode else done.stdout.splitlines()
+
+    with ThreadPoolExecutor(len(HOSTS)) as pool:
+        answers = list(pool.map(ask, HOSTS))
+    return None if None in answers else [line for answer in answers for line in answer or ()]
 
 
 def _left(before: Snapshot) -> list[str]:
