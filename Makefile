@@ -11,7 +11,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
 .PHONY: help
 help: ## What can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/.ready: requirements.lock pyproject.toml tools/setup.sh
 	@PYTHON=$(PYTHON) tools/setup.sh
@@ -64,6 +64,10 @@ test: check check-slow molecule drills ## Everything
 .PHONY: torture
 torture: lab-up ## The runner killed at 200 instants of all drills: nothing may stay broken
 	python -m tests.torture
+
+.PHONY: torture-backups
+torture-backups: .venv/.ready ## Backups and restores killed at 40 instants, 100 bits flipped: all found, nothing lost
+	BACKUP_TORTURE=1 molecule test -s model_backup
 
 .PHONY: calibrate
 calibrate: .venv/.ready ## Measured times against outages of known length, quiet and with a core busy

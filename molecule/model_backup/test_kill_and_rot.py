@@ -1,10 +1,11 @@
 """What a host may do to a backup, many times over: killed at random moments, and bits that rot in the repository.
 
-The programs in on_host/ do it on the host, with weights and repositories of their own. More points, by hand:
-`python3 kill.py restore 100 1`.
+The programs in on_host/ do it on the host, with weights and repositories of their own. `make torture-backups` asks for
+more.
 """
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ testinfra_hosts = ["ansible://gpu1"]
 PROGRAMS = Path(__file__).parent / "on_host"
 THERE = "/srv/test-backup-on-host"
 SEED = 20261124
+MANY = "BACKUP_TORTURE" in os.environ
+KILLS, FLIPS = (20, 100) if MANY else (11, 28)
 
 
 @pytest.fixture
@@ -35,9 +38,9 @@ def run(host):
 
 @pytest.mark.parametrize("what", ["backup", "restore"])
 def test_a_kill_at_any_moment_loses_nothing_and_the_next_run_completes(run, what):
-    ended = run(f"kill.py {what} 20 {SEED}")
-    assert ended["points"] == 20
-    assert ended["killed"] >= 15, "too many had ended before they were killed"
+    ended = run(f"kill.py {what} {KILLS} {SEED}")
+    assert ended["points"] == KILLS
+    assert ended["killed"] >= 0.7 * KILLS, "too many had ended before they were killed"
 
 
 def test_a_restore_that_was_cut_off_takes_only_the_rest(run):
@@ -46,7 +49,7 @@ def test_a_restore_that_was_cut_off_takes_only_the_rest(run):
 
 def test_every_bit_that_rots_is_found(run):
     """In weights, in their manifest, and in each kind of restic's files."""
-    ended = run(f"rot.py 100 {SEED}")
+    ended = run(f"rot.py {FLIPS} {SEED}")
     assert ended["missed"] == []
-    assert set(ended["found"].values()) == {14, 15}
-    assert sum(ended["found"].values()) == 100
+    assert min(ended["found"].values()) == FLIPS // 7
+    assert sum(ended["found"].values()) == FLIPS
