@@ -43,7 +43,7 @@ def main() -> int:
         how = (
             f"had ended before with {fate.code}"
             if fate.code is not None
-            else f"leases gone {fate.leases_gone_s:.1f} s later"
+            else f"undone {fate.leases_gone_s:.1f} s later"
         )
         console.print(f"{number:4}  {point}: line {fate.journal}; {how}; {len(fate.left)} left behind")
         for line in fate.left:
@@ -61,7 +61,7 @@ def summed_up(fates: list[Fate], wanted: int, console: Console) -> int:
     console.print(f"kills: {len(killed)} of {wanted}; {len(fates) - len(killed)} runs had ended before their point")
     console.print(f"a fault was armed or held: {sum(fate.leases_gone_s > 0 for fate in killed)}")
     console.print(f"something was left behind: {len(dirty)}; promised: 0")
-    console.print(f"latest end of a lease: {latest:.1f} s after the kill; promised: {RENEW_WITHIN_S + 1} s")
+    console.print(f"latest undo: {latest:.1f} s after the kill; promised: {RENEW_WITHIN_S + 1} s")
     return int(bool(dirty) or latest > RENEW_WITHIN_S + 1 or len(fates) < wanted)
 
 

@@ -38,7 +38,7 @@ class Fate:
     code: int | None
     """The run's exit code if it was over before its point came, and nothing was killed; else None."""
     leases_gone_s: float
-    """From the kill until no lease was found any more, in seconds; 0 when there was none."""
+    """From the kill until every fault of a lease was undone, in seconds; 0 when there was none."""
     left: tuple[str, ...]
     """What is still different from before when the time is over."""
 
@@ -127,7 +127,7 @@ def _lines(runs: Path) -> int:
 
 
 def _leases_gone(killed: float) -> float:
-    """Seconds from then until no host, and not this machine, had a lease any more, or until the patience was over."""
+    """Seconds from then until no fault was left to undo, by any host or this machine, or until the patience was over."""
     gone_s = 0.0
     while _any_lease() and gone_s <= CLEAN_WITHIN_S:
         time.sleep(LOOK_EVERY_S)
@@ -136,18 +136,19 @@ def _leases_gone(killed: float) -> float:
 
 
 def _any_lease() -> bool:
-    if LEASES.is_dir() and any(LEASES.iterdir()):
+    if LEASES.is_dir() and any(not (folder / "ended").exists() for folder in LEASES.iterdir()):
         return True
     here = look_for_leases()
     return here is None or bool(here)
 
 
 def look_for_leases() -> list[str] | None:
-    """Folders of leases on the lab's hosts; None when one does not run.
+    """Folders of leases on the lab's hosts whose faults are not undone; None when one does not run.
 
     Asked beside SSH, in a fraction of the time: a look that takes seconds would make every undo look later than it was.
     """
-    shell = "find /var/lib/drill-lease -mindepth 1 -maxdepth 1 2>/dev/null; true"
+    # A fault that was undone says so before its lease is taken to pieces.
+    shell = "find /var/lib/drill-lease -mindepth 1 -maxdepth 1 ! -exec test -e {}/ended ';' -print 2>/dev/null; true"
 
     def ask(name: str) -> list[str] | None:
         asked = ["podman", "exec", f"{LAB}-{name}", "sh", "-c", shell]
