@@ -127,7 +127,7 @@ def _lines(runs: Path) -> int:
 
 
 def _leases_gone(killed: float) -> float:
-    """Seconds from then until no fault was left to undo, by any host or this machine, or until the patience was over."""
+    """Seconds from then until no fault was left to undo, here or on any host, or until the patience was over."""
     gone_s = 0.0
     while _any_lease() and gone_s <= CLEAN_WITHIN_S:
         time.sleep(LOOK_EVERY_S)
