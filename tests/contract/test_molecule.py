@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BASE = yaml.safe_load((ROOT / ".config/molecule/config.yml").read_text())
 SCENARIOS = sorted((ROOT / "molecule").glob("*/molecule.yml"))
 PLAYBOOKS = {"prepare", "converge", "cleanup", "side_effect"}
-HAVE_SCENARIO = ("gpu_host", "llm_server", "load_balancer", "backup_repository", "model_backup")
+HAVE_SCENARIO = ("gpu_host", "llm_server", "load_balancer", "backup_repository", "model_backup", "restore_rehearsal")
 
 
 def problems(file: Path) -> list[str]:

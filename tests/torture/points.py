@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 LONGEST_S = 25.0
 """Drills as they are here take about so long."""
+LONGER_S = {"host_rebuild": 100.0}
+"""But for these."""
 LINES = 24
 """Records that a journal of such a drill has, at least."""
 
@@ -40,4 +42,4 @@ def points(drills: Sequence[str], count: int, seed: int) -> Iterator[Point]:
         if (number + number // len(drills)) % 2:
             yield Point(drill, line=edges[number % len(edges)])
         else:
-            yield Point(drill, line=None, seconds=draw.uniform(0.0, LONGEST_S))
+            yield Point(drill, line=None, seconds=draw.uniform(0.0, LONGER_S.get(drill, LONGEST_S)))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from backup_repository import aside, chunks, metrics, opened, prune, refusals, scrub
+from backup_repository import aside, chunks, keys, metrics, opened, prune, refusals, scrub
 from backup_repository.settings import Settings, UpkeepError
 
 USERS = ("gpu1", "gpu2")
@@ -249,3 +249,73 @@ def test_no_fast_tier_no_chunks(tmp_path):
     archive = Archive(tmp_path, {})
     archive.path = tmp_path / "elsewhere"
     assert chunks.prune(archive, NOW.timestamp()) == 0  # type: ignore[arg-type]
+
+
+class Keys:
+    """The store's key to a simulated repository: whether it opens it, and how often somebody tried."""
+
+    def __init__(self, repository: Path, *, opens: bool) -> None:
+        self.repository, self.opens, self.tried, self.added = repository, opens, 0, 0
+        (self.file,) = (repository / "keys").iterdir()
+
+    def tries(self, path: Path, mine: str) -> dict[str, str] | None:
+        self.tried += 1
+        opened = {"key": hashlib.sha256(mine.encode()).hexdigest(), "file": self.file.name}
+        return opened if self.opens and path == self.repository else None
+
+    def adds(self, *_: object) -> None:
+        self.added, self.opens = self.added + 1, True
+
+
+@pytest.fixture
+def simulated(repository, monkeypatch):
+    def made(*, opens: bool) -> Keys:
+        found = Keys(repository, opens=opens)
+        monkeypatch.setattr(keys, "key", lambda _: "the store's own")
+        monkeypatch.setattr(keys, "_opens", found.tries)
+        monkeypatch.setattr(keys, "_add", found.adds)
+        return found
+
+    return made
+
+
+def let_in(repository: Path) -> keys.Answer:
+    settings = Settings(repository.parent, 0, ("gpu1",), {}, 0, None)
+    return keys.add_keys(settings, {"gpu1": "the host's"}, repository.parent / "opened.json")["gpu1"]
+
+
+def test_a_key_is_let_in_once_and_then_not_even_tried(repository, simulated):
+    found = simulated(opens=False)
+    assert [let_in(repository).changed for _ in range(3)] == [True, False, False]
+    assert (found.tried, found.added) == (2, 1)
+
+
+@pytest.mark.parametrize("change", ["file rots", "file goes", "another key", "record rots"])
+def test_a_key_is_tried_again_when_anything_of_it_changed(repository, simulated, monkeypatch, change):
+    found = simulated(opens=True)
+    let_in(repository)
+    if change == "file rots":
+        found.file.write_text("rot")
+    elif change == "file goes":
+        found.file.unlink()
+    elif change == "another key":
+        monkeypatch.setattr(keys, "key", lambda _: "another one")
+    else:
+        (repository.parent / "opened.json").write_text("{")
+    let_in(repository)
+    assert found.tried == 2
+
+
+def test_a_host_without_a_repository_is_no_error(tmp_path):
+    settings = Settings(tmp_path, 0, ("gpu1",), {}, 0, None)
+    assert keys.add_keys(settings, {"gpu1": "x"}, tmp_path / "opened.json") == {"gpu1": keys.Answer(changed=False)}
+
+
+def test_a_key_that_cannot_be_let_in_says_why_and_keeps_no_other_out(repository, simulated, monkeypatch):
+    simulated(opens=False)
+
+    def refuses(*_: object) -> None:
+        raise UpkeepError("wrong password")
+
+    monkeypatch.setattr(keys, "_add", refuses)
+    assert let_in(repository) == keys.Answer(changed=False, error="wrong password")

@@ -52,7 +52,9 @@ def make_site(size: int, repository: str) -> None:
         "metrics_dir": "",
     }
     (FOLDER / "conf/settings.json").write_text(json.dumps(settings))
-    lines = [line for line in (CONF / "environment").read_text().splitlines() if "REPOSITORY=" not in line]
+    # Without the second copy: it is made after the backup, and is not what is measured.
+    others = ("RESTIC_REPOSITORY=", "MODEL_BACKUP_COPY_")
+    lines = [line for line in (CONF / "environment").read_text().splitlines() if not line.startswith(others)]
     (FOLDER / "conf/environment").write_text("\n".join([*lines, f"RESTIC_REPOSITORY={repository}", ""]))
 
 

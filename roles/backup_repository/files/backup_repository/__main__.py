@@ -1,4 +1,4 @@
-"""`backup-repository prune [USER…] | add-key USER | scrub [USER…] | set-aside USER | watch`."""
+"""`backup-repository prune [USER…] | add-keys | scrub [USER…] | set-aside USER | watch`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="backup-repository", description="Upkeep of a backup store.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("prune", help="remove what is kept no longer").add_argument("users", nargs="*", metavar="USER")
-    commands.add_parser("add-key", help="let the store's key in, by a password on stdin").add_argument("user")
+    commands.add_parser("add-keys", help="let the store's keys in; on stdin, in JSON: a password by user")
     commands.add_parser("scrub", help="read all files, find what rotted").add_argument(
         "users", nargs="*", metavar="USER"
     )
@@ -32,8 +32,10 @@ def main(arguments: list[str] | None = None) -> int:
         settings = Settings.load()
         if options.command == "watch":
             watch(settings)
-        elif options.command == "add-key":
-            _say(keys.add_key(settings, options.user))
+        elif options.command == "add-keys":
+            let_in = keys.add_keys(settings, json.load(sys.stdin))
+            _say({user: {"changed": one.changed, "error": one.error} for user, one in let_in.items()})
+            return int(any(one.error for one in let_in.values()))
         elif options.command == "scrub":
             rotten = {user: scrub.wrong(settings.data_dir / user) for user in options.users or settings.users}
             _say(rotten)

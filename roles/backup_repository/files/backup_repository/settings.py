@@ -1,4 +1,4 @@
-"""What the role decided for this store, and the two files in which the store says how it is."""
+"""What the role decided for this store, and the files in which the store says how it is."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KEYS = Path("/etc/backup-repository/keys")
 """One file for each user whose repository is pruned, with the store's own password to it."""
 STATE = Path("/var/lib/backup-repository")
 """Root's: a server that was taken over cannot forget here what it saw."""
-PRUNED, SEEN = STATE / "prune.json", STATE / "watch.json"
+PRUNED, SEEN, OPENED = STATE / "prune.json", STATE / "watch.json", STATE / "opened.json"
 
 
 class UpkeepError(Exception):
