@@ -45,19 +45,19 @@ def _ask(name: str) -> dict[str, tuple[str, ...]]:
 
 
 def _here() -> dict[str, tuple[str, ...]]:
+    # Those that do not run as well: a host that was put aside is left behind, too.
     names = (
         "podman",
         "ps",
+        "--all",
         "--filter",
         f"label=io.drill-runner.lab={LAB}",
-        "--filter",
-        "status=running",
         "--format",
-        "{{.Names}}",
+        "{{.Names}} {{.State}}",
     )
-    running = subprocess.run(names, capture_output=True, text=True, check=True).stdout.splitlines()
+    there = subprocess.run(names, capture_output=True, text=True, check=True).stdout.splitlines()
     leases = sorted(path.name for path in LEASES.iterdir()) if LEASES.is_dir() else []
-    return {"hosts": tuple(sorted(running)), "leases": tuple(leases)}
+    return {"hosts": tuple(sorted(there)), "leases": tuple(leases)}
 
 
 def differences(before: Snapshot, after: Snapshot) -> list[str]:
