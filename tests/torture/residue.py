@@ -53,7 +53,7 @@ def _here() -> dict[str, tuple[str, ...]]:
         "--filter",
         f"label=io.drill-runner.lab={LAB}",
         "--format",
-        "{{.Names}} {{.State}}",
+        "{{.Names}} exited={{.Exited}}",
     )
     there = subprocess.run(names, capture_output=True, text=True, check=True).stdout.splitlines()
     leases = sorted(path.name for path in LEASES.iterdir()) if LEASES.is_dir() else []
