@@ -16,7 +16,7 @@ from tests.torture.residue import look
 
 
 def main() -> int:
-    """Exit code 1 when something was left, or an undo came later than the leases' period and a second.
+    """Exit code 1 when something was left, or an undo began later than the leases' period and a second.
 
     Asked to stop (SIGINT, SIGTERM), it finishes the kill that is under way; `--from` goes on from any number later.
     """
@@ -43,7 +43,7 @@ def main() -> int:
         how = (
             f"had ended before with {fate.code}"
             if fate.code is not None
-            else f"undone {fate.leases_gone_s:.1f} s later"
+            else f"undo begun {fate.begun_s:.1f} s later, done {fate.undone_s:.1f} s"
         )
         console.print(f"{number:4}  {point}: line {fate.journal}; {how}; {len(fate.left)} left behind")
         for line in fate.left:
@@ -56,12 +56,14 @@ def main() -> int:
 def summed_up(fates: list[Fate], wanted: int, console: Console) -> int:
     """Print the promises beside what was seen."""
     killed = [fate for fate in fates if fate.code is None]
-    latest = max((fate.leases_gone_s for fate in killed), default=0.0)
+    latest = max((fate.begun_s for fate in killed), default=0.0)
+    done = max((fate.undone_s for fate in killed), default=0.0)
     dirty = [fate for fate in fates if fate.left]
     console.print(f"kills: {len(killed)} of {wanted}; {len(fates) - len(killed)} runs had ended before their point")
-    console.print(f"a fault was armed or held: {sum(fate.leases_gone_s > 0 for fate in killed)}")
+    console.print(f"a fault was armed or held: {sum(fate.undone_s > 0 for fate in killed)}")
     console.print(f"something was left behind: {len(dirty)}; promised: 0")
-    console.print(f"latest undo: {latest:.1f} s after the kill; promised: {RENEW_WITHIN_S + 1} s")
+    console.print(f"latest undo began {latest:.1f} s after the kill; promised: {RENEW_WITHIN_S + 1} s")
+    console.print(f"latest undo was done {done:.1f} s after the kill")
     return int(bool(dirty) or latest > RENEW_WITHIN_S + 1 or len(fates) < wanted)
 
 

@@ -37,8 +37,10 @@ class Fate:
     """Lines that the journal had."""
     code: int | None
     """The run's exit code if it was over before its point came, and nothing was killed; else None."""
-    leases_gone_s: float
-    """From the kill until every fault of a lease was undone, in seconds; 0 when there was none."""
+    begun_s: float
+    """From the kill until every undo had begun, in seconds; 0 when no lease was left to undo."""
+    undone_s: float
+    """From the kill until every fault was undone, in seconds: later by what the undos take. 0 as above."""
     left: tuple[str, ...]
     """What is still different from before when the time is over."""
 
@@ -80,10 +82,10 @@ def _kill_at(point: Point, before: Snapshot, folder: Path) -> Fate:
             os.kill(run.pid, signal.SIGKILL)
         run.wait()
     lines = _lines(runs)
-    gone = _leases_gone(killed) if reached else 0.0
+    begun, undone = _undone(killed) if reached else (0.0, 0.0)
     left = tuple(_left(before))
     until_both_serve()
-    return Fate(point, lines, None if reached else run.returncode, gone, left)
+    return Fate(point, lines, None if reached else run.returncode, begun, undone, left)
 
 
 def until_both_serve() -> None:
@@ -126,29 +128,43 @@ def _lines(runs: Path) -> int:
     return sum(path.read_bytes().count(b"\n") for path in runs.glob("2*/journal.jsonl"))
 
 
-def _leases_gone(killed: float) -> float:
-    """Seconds from then until no fault was left to undo, here or on any host, or until the patience was over."""
-    gone_s = 0.0
-    while _any_lease() and gone_s <= CLEAN_WITHIN_S:
+def _undone(killed: float) -> tuple[float, float]:
+    """Seconds from then until every undo had begun and until none was left to end, or until the patience was over."""
+    begun_s = undone_s = 0.0
+    while (leases := _leases()) is None or leases:
         time.sleep(LOOK_EVERY_S)
-        gone_s = time.monotonic() - killed
-    return gone_s
+        undone_s = time.monotonic() - killed
+        if leases is None or WAITS in leases:
+            begun_s = undone_s
+        if undone_s > CLEAN_WITHIN_S:
+            break
+    return begun_s, undone_s
 
 
-def _any_lease() -> bool:
-    if LEASES.is_dir() and any(not (folder / "ended").exists() for folder in LEASES.iterdir()):
-        return True
-    here = look_for_leases()
-    return here is None or bool(here)
+WAITS, ENDS = "waits", "ends"
+"""A lease whose undo has not begun, and one whose undo is under way."""
+
+
+def _leases() -> list[str] | None:
+    """What becomes of each lease that is not undone, here or on any host; None when a host does not run."""
+    local = [folder for folder in (LEASES.iterdir() if LEASES.is_dir() else ()) if not (folder / "ended").exists()]
+    elsewhere = look_for_leases()
+    if elsewhere is None:
+        return None
+    return [*(ENDS if (folder / "ending").exists() else WAITS for folder in local), *elsewhere]
 
 
 def look_for_leases() -> list[str] | None:
-    """Folders of leases on the lab's hosts whose faults are not undone; None when one does not run.
+    """What becomes of each lease on the lab's hosts that is not undone; None when a host does not run.
 
     Asked beside SSH, in a fraction of the time: a look that takes seconds would make every undo look later than it was.
     """
     # A fault that was undone says so before its lease is taken to pieces.
-    shell = "find /var/lib/drill-lease -mindepth 1 -maxdepth 1 ! -exec test -e {}/ended ';' -print 2>/dev/null; true"
+    shell = (
+        "for lease in /var/lib/drill-lease/*/; do"
+        f" test -d $lease && test ! -e $lease/ended && {{ test -e $lease/ending && echo {ENDS} || echo {WAITS}; }};"
+        " done; true"
+    )
 
     def ask(name: str) -> list[str] | None:
         asked = ["podman", "exec", f"{LAB}-{name}", "sh", "-c", shell]
