@@ -104,7 +104,8 @@ END = """\
 # Undoes, one at a time. Exits with 0 only when there is nothing left to undo.
 set -eu
 cd "${0%/*}"
-: >ending
+# Its time says when the first undo began.
+[ -e ending ] || : >ending
 exec >>log 2>&1 9>lock
 flock 9
 if [ -e ended ]; then

@@ -53,14 +53,14 @@ def test_a_dead_run_is_wound_down(instant, phases, target, tmp_path: Path):
     before = look()
     folder = killed(tmp_path, instant)
     assert not (folder / "result.json").exists()
-    assert look_for_leases() != []
+    assert look_for_leases() not in ({}, None)
     assert pool()[TARGET] in target
 
     resumed = subprocess.run(
         command("resume", folder, "--json"), cwd=PROJECT.root, capture_output=True, text=True, check=False
     )
     assert resumed.returncode == INCONCLUSIVE, resumed.stderr
-    assert look_for_leases() == []
+    assert look_for_leases() == {}
     assert pool() == {"gpu1": "UP", "gpu2": "UP"}
     assert differences(before, look()) == []
 

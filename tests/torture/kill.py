@@ -129,51 +129,60 @@ def _lines(runs: Path) -> int:
 
 
 def _undone(killed: float) -> tuple[float, float]:
-    """Seconds from then until every undo had begun and until none was left to end, or until the patience was over."""
-    begun_s = undone_s = 0.0
+    """Seconds from then until every undo had begun and until none was left to end, or until the patience was over.
+
+    An undo that was over before it was seen to have begun counts as begun when it was over.
+    """
+    offset = time.time() - time.monotonic()  # hosts of the lab have this machine's clock
+    undone_s = 0.0
+    begun: dict[str, float | None] = {}
     while (leases := _leases()) is None or leases:
+        begun |= leases or {}
         time.sleep(LOOK_EVERY_S)
         undone_s = time.monotonic() - killed
-        if leases is None or WAITS in leases:
-            begun_s = undone_s
         if undone_s > CLEAN_WITHIN_S:
             break
-    return begun_s, undone_s
+    began = (undone_s if at is None else at - offset - killed for at in begun.values())
+    return max(0.0, max(began, default=undone_s)), undone_s
 
 
-WAITS, ENDS = "waits", "ends"
-"""A lease whose undo has not begun, and one whose undo is under way."""
+def _leases() -> dict[str, float | None] | None:
+    """When the undo of each lease began, in seconds since 1970; None for one that waits. None when a host does not run.
 
-
-def _leases() -> list[str] | None:
-    """What becomes of each lease that is not undone, here or on any host; None when a host does not run."""
-    local = [folder for folder in (LEASES.iterdir() if LEASES.is_dir() else ()) if not (folder / "ended").exists()]
+    Those that are undone are left out: one says so before it is taken to pieces.
+    """
+    here = {}
+    for folder in LEASES.iterdir() if LEASES.is_dir() else ():
+        with contextlib.suppress(FileNotFoundError):
+            if folder.stat() and not (folder / "ended").exists():
+                ending = folder / "ending"
+                here[folder.name] = ending.stat().st_mtime if ending.exists() else None
     elsewhere = look_for_leases()
-    if elsewhere is None:
-        return None
-    return [*(ENDS if (folder / "ending").exists() else WAITS for folder in local), *elsewhere]
+    return None if elsewhere is None else here | elsewhere
 
 
-def look_for_leases() -> list[str] | None:
-    """What becomes of each lease on the lab's hosts that is not undone; None when a host does not run.
+def look_for_leases() -> dict[str, float | None] | None:
+    """The same for the leases on the lab's hosts.
 
     Asked beside SSH, in a fraction of the time: a look that takes seconds would make every undo look later than it was.
     """
-    # A fault that was undone says so before its lease is taken to pieces.
     shell = (
         "for lease in /var/lib/drill-lease/*/; do"
-        f" test -d $lease && test ! -e $lease/ended && {{ test -e $lease/ending && echo {ENDS} || echo {WAITS}; }};"
+        " test -d $lease && test ! -e $lease/ended"
+        " && echo $(basename $lease) $(stat --format %.Y $lease/ending 2>/dev/null);"
         " done; true"
     )
 
-    def ask(name: str) -> list[str] | None:
+    def ask(name: str) -> list[list[str]] | None:
         asked = ["podman", "exec", f"{LAB}-{name}", "sh", "-c", shell]
         done = subprocess.run(asked, capture_output=True, text=True, check=False)
-        return None if done.returncode else done.stdout.splitlines()
+        return None if done.returncode else [line.split() for line in done.stdout.splitlines()]
 
     with ThreadPoolExecutor(len(HOSTS)) as pool:
         answers = list(pool.map(ask, HOSTS))
-    return None if None in answers else [line for answer in answers for line in answer or ()]
+    if any(answer is None for answer in answers):
+        return None
+    return {name: float(at[0]) if at else None for answer in answers for name, *at in answer or ()}
 
 
 def _left(before: Snapshot) -> list[str]:

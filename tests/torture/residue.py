@@ -4,6 +4,7 @@ import base64
 import json
 import subprocess
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -30,7 +31,8 @@ def _host(name: str) -> testinfra.host.Host:
 
 def look() -> Snapshot:
     """Ask every host, and this machine."""
-    return {name: _ask(name) for name in HOSTS} | {"controller": _here()}
+    with ThreadPoolExecutor(len(HOSTS)) as pool:
+        return dict(zip(HOSTS, pool.map(_ask, HOSTS), strict=True)) | {"controller": _here()}
 
 
 def _ask(name: str) -> dict[str, tuple[str, ...]]:
