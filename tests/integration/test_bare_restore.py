@@ -46,8 +46,8 @@ def empty_host() -> Iterator[None]:
 @pytest.mark.usefixtures("empty_host")
 def test_a_person_with_the_password_and_an_empty_host_serves_again(secrets: dict[str, str], tmp_path: Path):
     # What the person has, and how the registry lets them in.
-    login = f"{LAB}-gpu1:/etc/containers/containers.conf"  # a lab's container needs another runtime than a real host
-    subprocess.run(["podman", "cp", login, str(tmp_path / "containers.conf")], check=True, capture_output=True)
+    engine = f"{LAB}-gpu1:/etc/containers/containers.conf"  # a lab's container needs another runtime than a real host
+    subprocess.run(["podman", "cp", engine, str(tmp_path / "containers.conf")], check=True, capture_output=True)
     before = inside(
         "test ! -e /srv/models && test ! -e /etc/llm-server"
         f" && mkdir -p /etc/containers/certs.d/{STORE}:5000 /root/.config/containers"
