@@ -154,14 +154,14 @@ class TestHolding:
         assert (effect.shown, effect.evidence) == (True, "broken indeed")
         assert lease.status() == "held"
         # It took hold 0.3 s after inject was started, and nobody has waited since before that.
-        assert 0 <= effect.age_min_s <= effect.age_max_s - 0.3
+        assert 0 <= effect.age_min_s <= effect.age_max_s - 0.29  # its clock has steps of 0.01 s
         assert effect.age_max_s <= elapsed + 0.02  # two readings of a clock of 0.01 s
 
     def test_no_effect_is_said(self, lease: Lease, scripts: Scripts) -> None:
         arm(lease, replace(scripts, inject="true"))
         effect = hold(lease, within_s=0.3)
         assert effect.shown is False
-        assert effect.age_max_s >= 0.3
+        assert effect.age_max_s > 0.29  # its clock has steps of 0.01 s
 
     def test_inject_that_fails_after_its_effect_is_undone(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
         arm(lease, replace(scripts, inject=f"touch {broken}; sleep 0.3; echo out of luck; exit 3"))
@@ -269,7 +269,8 @@ class TestEnding:
             armed.result()
             ended.result()
         assert not lease.exists()
-        assert leases.run("pgrep", "-f", f"{lease.folder}/").stdout == ""
+        # The keeper itself ends a moment after it has removed the folder.
+        wait_until(lambda: not leases.run("pgrep", "-f", f"{lease.folder}/").stdout)
         assert undos(broken) == 0
 
     def test_undo_is_retried_until_it_works(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
