@@ -99,7 +99,7 @@ class ProbePlan:
     """So many good probes after each other end an outage."""
     stream_rate_hz: float = Field(default=0.5, ge=0, le=20)
     """Longer, streamed requests beside the probes; 0: none. Each occupies an engine for as long as its tokens take."""
-    stream_tokens: int = Field(default=32, ge=2, le=4096)
+    stream_tokens: int = Field(default=16, ge=2, le=4096)
     stream_timeout_s: PositiveSeconds = 10.0
     """For all of a stream, from when it is due."""
 

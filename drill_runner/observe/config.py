@@ -30,7 +30,7 @@ class ObserverConfig:
     ttft_slo_ms: float = Field(default=2000.0, gt=0)
     stream_rate_hz: float = Field(default=0.5, ge=0, le=20)
     """Longer, streamed requests beside the probes; 0: none."""
-    stream_tokens: int = Field(default=32, ge=2, le=4096)
+    stream_tokens: int = Field(default=16, ge=2, le=4096)
     stream_timeout_s: PositiveSeconds = 10.0
     """As `timeout_s`, for a stream."""
 

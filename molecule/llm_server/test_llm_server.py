@@ -85,7 +85,7 @@ def test_rot_takes_the_replica_out_until_it_is_put_right(host):
 
 def test_golden_answers_agree_with_the_controllers(host):
     document = json.loads(host.file("/etc/llm-server/golden.json").content_string)
-    assert document["prompts"][0] == {"prompt": "The opposite of hot is", "max_tokens": 1, "answer": " cold"}
+    assert document["prompts"][0] == {"prompt": "I live in Los", "max_tokens": 1, "answer": " Angeles"}
 
 
 def test_vllm_profile_is_a_valid_unit(host):
