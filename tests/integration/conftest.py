@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 from pydantic import TypeAdapter
 
 from drill_runner.catalog import find_project
@@ -50,6 +51,18 @@ def records(folder: Path, kind: str) -> list[dict[str, object]]:
 
 def command(*arguments: str | Path) -> list[str]:
     return [str(Path(sys.executable).with_name("drill_runner")), *map(str, arguments)]
+
+
+def calm(name: str, folder: Path) -> Path:
+    """The drill as it ships, with fewer requests: a slow machine's one replica can carry these while the other is gone.
+
+    At the rate that ships, 20 a second, the verdict would be about this machine; `make bench-lab` asks so.
+    """
+    plan = yaml.safe_load((PROJECT.drills / f"{name}.yml").read_text())
+    assert "probe" not in plan, f"{name} has probes of its own: they would be lost here"
+    path = folder / f"{name}.yml"
+    path.write_text(yaml.safe_dump(plan | {"probe": {"rate_hz": 8, "stream_rate_hz": 0.25}}, sort_keys=False))
+    return path
 
 
 @pytest.fixture
