@@ -82,6 +82,24 @@ def watch(host):
     return make
 
 
+def test_settings_that_a_restore_put_in_place_are_followed(watch, host):
+    state = watch()
+    state.check()
+    kept = {name: (host / name).read_text() for name in ("verify.json", "golden.json")}
+    for name, text in kept.items():  # of another engine
+        (host / name).write_text(json.dumps(json.loads(text) | {"engine": "another"}))
+    SimulatedEngine.asked.clear()
+    state.check()
+    assert verify.read_verdict().word == "up"
+    assert SimulatedEngine.asked == ["a", "b", "long"], "another engine is another question: all are asked"
+    (host / "verify.json").write_text("{}")  # half of a restore
+    state.check()
+    assert verify.read_verdict().word == "up"
+    (host / "verify.json").write_text(kept["verify.json"])
+    state.check()
+    assert verify.read_verdict().word.startswith("down #no golden answers")
+
+
 def test_up_takes_all_prompts_first_and_few_later(watch):
     state = watch()
     state.check()

@@ -25,7 +25,7 @@ from model_backup import (
     status,
 )
 from model_backup.files import alone
-from model_backup.restic import Restic
+from model_backup.restic import Restic, server
 from model_backup.restore_weights import _put_in_place
 from model_backup.verified import Verified, signature
 
@@ -219,6 +219,23 @@ def test_an_unreachable_repository_is_said_at_once_and_the_last_good_backup_kept
     assert (after["last_success_utc"], after["snapshot"], after["rpo_s"]) == ("2026-01-02T03:04:05Z", "abc", 3600)
     assert "cannot be reached" in after["last_error"]
     assert after["last_run_utc"] > after["last_success_utc"]
+
+
+@pytest.mark.parametrize(
+    ("location", "found"),
+    [
+        ("rest:https://store1:8001/gpu1/", ("store1", 8001, True)),
+        ("rest:http://store1/gpu1/", ("store1", 8000, False)),
+        ("s3:http://10.0.0.7:9000/backups/gpu1", ("10.0.0.7", 9000, False)),
+        ("s3:https://s3.example.net/backups", ("s3.example.net", 443, True)),
+        ("s3:s3.amazonaws.com/backups", ("s3.amazonaws.com", 443, True)),
+        ("sftp:ops@store2:/srv/sftp/gpu2", None),
+        ("/srv/backup", None),
+        ("rclone:far:backups", None),
+    ],
+)
+def test_which_server_a_repository_is_behind(location: str, found: tuple[str, int, bool] | None) -> None:
+    assert server(location) == found
 
 
 def test_a_missing_setting_is_named(site: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ itself, and a verdict that fell with every restart would only keep a good replic
 """
 
 import argparse
+import contextlib
 import hashlib
 import http.client
 import json
@@ -341,6 +342,7 @@ class Watch:
 
     def check(self) -> None:
         """Judge once."""
+        self._refresh()
         problem = self.digests.problem(wait_s=self.settings.retry_s)
         if problem is not None:
             self._say(f"down #digest {problem}")
@@ -357,6 +359,13 @@ class Watch:
             self._keep()
         else:
             self._say(UP)
+
+    def _refresh(self) -> None:
+        """Take the settings anew: a restore may have put another engine's in place. Without any, the last ones stand."""
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            settings = load_settings()
+            self.settled = self.settled and settings == self.settings
+            self.settings = settings
 
     def _some(self, prompts: Sequence[Prompt]) -> list[Prompt]:
         """The next few of the shortest: a check that is due every few seconds has to be cheap."""

@@ -20,10 +20,12 @@ cp "$sources/serve.py" "$sources/Containerfile" "$work/"
 echo "$REQUIREMENT" > "$work/requirements.txt"
 "$PYTHON" -m pip install --quiet --require-hashes --only-binary :all: --no-deps --no-compile \
     --python-version "$PYTHON_VERSION" --target "$work/site" --requirement "$work/requirements.txt"
-# Device nodes are the container runtime's business, and cannot be unpacked everywhere.
+# Device nodes are the container runtime's business, and cannot be unpacked everywhere. Python's bytecode must not be checked against
+# files' times, which the build takes away: every start, and every check of a container's health, would compile all that it imports.
 mmdebstrap --quiet --variant=essential --include="$PACKAGES" \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
+    --customize-hook='chroot "$1" sh -c "python3 -m compileall -q -f --invalidation-mode unchecked-hash /usr/lib/python3*"' \
     --skip=output/dev "$SUITE" "$work/base.tar"
 
 # One layer and no time of build in it: the same inputs give nearly the same image.

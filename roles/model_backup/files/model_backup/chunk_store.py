@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from model_backup.errors import BackupError
-from model_backup.restic import PORT
+from model_backup.restic import PORTS
 
 if TYPE_CHECKING:
     from model_backup.settings import Repository
@@ -51,7 +51,7 @@ class ChunkStore:
         password = repository.variables.get("RESTIC_REST_PASSWORD") or unquote(url.password or "")
         login = base64.b64encode(f"{user}:{password}".encode()).decode()
         self._headers = {"Authorization": f"Basic {login}"}
-        self._address = (url.hostname, url.port or PORT)
+        self._address = (url.hostname, url.port or PORTS["rest"][True])
         self._base = beside(url.path)
         self._tls = ssl.create_default_context(cafile=repository.authority) if url.scheme == "https" else None
         self._local = threading.local()

@@ -24,7 +24,8 @@ TAG = "model-backup"
 REACH_TIMEOUT_S = 10
 LOCK_WAIT = "30m"
 """How long to wait for a client that lives and holds the repository."""
-PORT = 8000
+PORTS = {"rest": (8000, 8000), "s3": (80, 443)}
+"""What a kind of server listens on when its address does not say: without TLS, with TLS."""
 MARKERS = 1
 
 
@@ -84,20 +85,20 @@ class Restic:
         return [item["id"] for item in sorted(listed, key=lambda item: item["time"], reverse=True)]
 
     def reach(self) -> None:
-        """Say at once when a REST server cannot be reached or is not the right one: restic tries on for minutes."""
-        url = urlsplit(self.repository.location.removeprefix("rest:"))
-        if not self.repository.location.startswith("rest:") or not url.hostname:
+        """Say at once when a server cannot be reached or is not the right one: restic tries on for minutes."""
+        found = server(self.repository.location)
+        if found is None:
             return
-        server = f"{url.hostname}:{url.port or PORT}"
+        host, port, tls = found
         try:
-            with socket.create_connection((url.hostname, url.port or PORT), timeout=REACH_TIMEOUT_S) as connection:
-                if url.scheme == "https":
+            with socket.create_connection((host, port), timeout=REACH_TIMEOUT_S) as connection:
+                if tls:
                     context = ssl.create_default_context(cafile=self.repository.authority)
-                    context.wrap_socket(connection, server_hostname=url.hostname).close()
+                    context.wrap_socket(connection, server_hostname=host).close()
         except ssl.SSLError as error:
-            raise BackupError(f"the certificate of the repository at {server} is not trusted: {error}") from error
+            raise BackupError(f"the certificate of the repository at {host}:{port} is not trusted: {error}") from error
         except OSError as error:
-            raise BackupError(f"the repository at {server} cannot be reached: {error}") from error
+            raise BackupError(f"the repository at {host}:{port} cannot be reached: {error}") from error
 
     def _run(self, *arguments: str, extra: Mapping[str, str] | None = None) -> str:
         environment = {**os.environ, **self.repository.variables, **(extra or {}), "RESTIC_PROGRESS_FPS": "0.1"}
@@ -106,6 +107,20 @@ class Restic:
             doing = next(word for word in arguments if word in COMMANDS)
             raise explained(code, stderr, doing, self.repository.location)
         return stdout
+
+
+def server(location: str) -> tuple[str, int, bool] | None:
+    """Host, port and whether it speaks TLS, of a repository behind a REST or an S3 server; None for all others.
+
+    Where a repository may be: https://restic.readthedocs.io/en/stable/030_preparing_a_new_repo.html
+    """
+    kind, _, where = location.partition(":")
+    if kind not in PORTS:
+        return None
+    # An S3 server's scheme may be left out; it is https then.
+    url = urlsplit(where if "://" in where else f"https://{where}")
+    tls = url.scheme == "https"
+    return (url.hostname, url.port or PORTS[kind][tls], tls) if url.hostname else None
 
 
 def _ended(words: list[str], environment: Mapping[str, str]) -> tuple[int, str, str]:
