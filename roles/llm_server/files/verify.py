@@ -361,7 +361,7 @@ class Watch:
             self._say(UP)
 
     def _refresh(self) -> None:
-        """Take the settings anew: a restore may have put another engine's in place. Without any, the last ones stand."""
+        """Take the settings anew: a restore may have put others in place. Without any, the last ones stand."""
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             settings = load_settings()
             self.settled = self.settled and settings == self.settings
