@@ -1,5 +1,6 @@
 """Backups that restore: only right weights go in, only right weights come out, and a kill at any time loses nothing."""
 
+import hashlib
 import json
 import os
 from datetime import UTC, datetime
@@ -170,6 +171,28 @@ def test_a_chunk_that_rots_on_the_store_is_found_and_does_not_get_out(host):
         on_store(f"mv /srv/kept {chunk}")
     run(host, f"{PROGRAM} verify --all")
     assert status(host)["verify_error"] is None
+
+
+def test_the_store_removes_old_chunks_that_no_backup_names_and_no_others(host):
+    name = host.backend.get_hostname()
+    folder = f"/srv/backup/{name}/chunks/data"
+    named = {
+        chunk
+        for file in json.loads(run(host, "cat /var/lib/model-backup/chunks.json"))["files"]
+        for chunk in file["chunks"]
+    }
+    old, new = (hashlib.sha256(word).hexdigest() for word in (b"old", b"new"))
+    spare = " ".join(f"{folder}/{one[:2]}/{one}" for one in (old, new))
+    on_store(f"runuser -u restic-rest-server -- touch {spare}")
+    on_store(f"find {folder} -type f ! -name {new} -exec touch --date='3 days ago' {{}} +")
+    on_store("systemctl start backup-repository-prune.service")
+    left = {Path(line).name for line in on_store(f"find {folder} -type f").splitlines()}
+    assert named <= left
+    assert (old in left, new in left) == (False, True)
+    pruned = json.loads(on_store("cat /var/lib/backup-repository/prune.json"))[name]
+    assert (pruned["chunks_removed"], pruned["last_error"]) == (1, None)
+    on_store(f"rm {folder}/{new[:2]}/{new}")
+    run(host, f"{PROGRAM} verify --all")
 
 
 def test_every_backup_is_in_the_second_repository(host):

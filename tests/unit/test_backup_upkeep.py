@@ -245,6 +245,18 @@ def test_a_list_that_cannot_be_read_removes_nothing(tmp_path, said):
     assert archive.left == {"old"}
 
 
+def test_a_chunk_that_cannot_be_removed_is_said_and_keeps_nobody_else_from_being_pruned(tmp_path, monkeypatch):
+    archive = Archive(tmp_path, {})
+    archive.chunk("old", chunks.GRACE_S + 1)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(UpkeepError, match=r"not all chunks that no backup names were removed: .*Permission denied"):
+        chunks.prune(archive, NOW.timestamp())  # type: ignore[arg-type]
+
+
 def test_no_fast_tier_no_chunks(tmp_path):
     archive = Archive(tmp_path, {})
     archive.path = tmp_path / "elsewhere"

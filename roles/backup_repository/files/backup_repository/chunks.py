@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import time
 from typing import TYPE_CHECKING
 
 from backup_repository.settings import UpkeepError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from backup_repository.opened import Opened
 
 LIST = "/var/lib/model-backup/chunks.json"
@@ -31,9 +36,26 @@ def prune(opened: Opened, now: float | None = None) -> int:
         return 0
     named = wanted(opened)
     found = [path for path in spare if path.name not in named]
-    for path in found:
-        path.unlink()
+    try:
+        with _as_owner_of(folder):
+            for path in found:
+                path.unlink(missing_ok=True)
+    except OSError as error:
+        raise UpkeepError(f"not all chunks that no backup names were removed: {error}") from error
     return len(found)
+
+
+@contextlib.contextmanager
+def _as_owner_of(path: Path) -> Iterator[None]:
+    """Act as the user whose files these are: the service's root may read them, and has no capability to write there."""
+    owner, before = path.stat(), (os.geteuid(), os.getegid())
+    os.setegid(owner.st_gid)
+    os.seteuid(owner.st_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(before[0])
+        os.setegid(before[1])
 
 
 def wanted(opened: Opened) -> set[str]:

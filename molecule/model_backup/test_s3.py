@@ -1,0 +1,73 @@
+"""A repository on an S3 store, by one variable; and kinds of data that are neither weights nor configuration."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+testinfra_hosts = ["ansible://lb1"]
+
+SECRET = Path.home() / ".local/state/drill_runner/drill-molecule/secrets/s3_lb1"
+PROGRAM = "/usr/local/libexec/model-backup"
+RESTIC = "set -a; . /etc/model-backup/environment; restic"
+ADAPTER = "/srv/adapters/molecule-lora/adapter_model.safetensors"
+RULES = "/etc/prometheus/rules/drills.yml"
+
+
+@pytest.fixture(autouse=True)
+def as_root(host):
+    with host.sudo():
+        yield
+
+
+def run(host, command):
+    done = host.run(command)
+    assert done.rc == 0, done.stderr
+    return done.stdout
+
+
+def status(host, kind):
+    return json.loads(host.file(f"/var/lib/model-backup/status/{kind}.json").content_string)
+
+
+@pytest.mark.parametrize(("kind", "rpo_s"), [("adapters", 3600), ("monitoring", 86400)])
+def test_deploy_made_a_backup_of_each_kind_there(host, kind, rpo_s):
+    now = status(host, kind)
+    assert (now["last_error"], now["rpo_s"]) == (None, rpo_s)
+    snapshot = json.loads(run(host, f"{RESTIC} cat snapshot {now['snapshot']} --no-lock --json"))
+    assert set(snapshot["tags"]) == {"model-backup", f"kind={kind}"}
+
+
+@pytest.mark.parametrize(("kind", "path"), [("adapters", ADAPTER), ("monitoring", RULES)])
+def test_what_is_lost_comes_back_from_there(host, kind, path):
+    before = run(host, f"sha256sum {path}; stat -c '%a %U' {path}")
+    run(host, f"rm {path}")
+    assert json.loads(run(host, f"{PROGRAM} restore {kind}"))["restored"] == [path]
+    assert run(host, f"sha256sum {path}; stat -c '%a %U' {path}") == before
+
+
+def test_all_of_it_can_be_read_again(host):
+    run(host, f"{PROGRAM} verify --all")
+    assert status(host, "adapters")["verify_error"] is None
+
+
+def test_its_secret_is_on_no_command_line(host):
+    seen = run(host, f"{PROGRAM} backup adapters & while kill -0 $!; do ps -eo args; done 2>/dev/null; wait")
+    assert "restic" in seen, "the backup was not looked at while it ran"
+    assert SECRET.read_text().strip() not in seen
+
+
+def test_a_store_that_does_not_answer_is_said_at_once(host):
+    before = status(host, "adapters")["snapshot"]
+    address = run(host, ". /etc/model-backup/environment; echo $RESTIC_REPOSITORY").split("/")[2].partition(":")[0]
+    run(host, f"ip route add unreachable {address}")
+    try:
+        done = host.run(f"timeout 60 {PROGRAM} backup adapters")
+    finally:
+        run(host, f"ip route del unreachable {address}")
+    assert done.rc == 1
+    assert ":9000 cannot be reached" in done.stderr
+    now = status(host, "adapters")
+    assert (now["snapshot"], "cannot be reached" in now["last_error"]) == (before, True)
+    run(host, f"{PROGRAM} backup adapters")
+    assert status(host, "adapters")["last_error"] is None
