@@ -71,3 +71,14 @@ def test_a_store_that_does_not_answer_is_said_at_once(host):
     assert (now["snapshot"], "cannot be reached" in now["last_error"]) == (before, True)
     run(host, f"{PROGRAM} backup adapters")
     assert status(host, "adapters")["last_error"] is None
+
+
+def test_a_bucket_that_does_not_exist_is_said_at_once(host):
+    elsewhere = (
+        run(host, ". /etc/model-backup/environment; echo $RESTIC_REPOSITORY").strip().replace("/backups/", "/no/")
+    )
+    done = host.run(f"RESTIC_REPOSITORY={elsewhere} timeout 60 {PROGRAM} backup monitoring")
+    assert done.rc == 1
+    assert "there is no bucket no at " in done.stderr
+    run(host, f"{PROGRAM} backup monitoring")
+    assert status(host, "monitoring")["last_error"] is None

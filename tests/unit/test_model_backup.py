@@ -5,7 +5,9 @@ import json
 import os
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,9 @@ from model_backup import (
     settings,
     status,
 )
+from model_backup.errors import BackupError
 from model_backup.files import alone
-from model_backup.restic import Restic, server
+from model_backup.restic import Restic, Server, server
 from model_backup.restore_weights import _put_in_place
 from model_backup.verified import Verified, signature
 
@@ -224,18 +227,43 @@ def test_an_unreachable_repository_is_said_at_once_and_the_last_good_backup_kept
 @pytest.mark.parametrize(
     ("location", "found"),
     [
-        ("rest:https://store1:8001/gpu1/", ("store1", 8001, True)),
-        ("rest:http://store1/gpu1/", ("store1", 8000, False)),
-        ("s3:http://10.0.0.7:9000/backups/gpu1", ("10.0.0.7", 9000, False)),
-        ("s3:https://s3.example.net/backups", ("s3.example.net", 443, True)),
-        ("s3:s3.amazonaws.com/backups", ("s3.amazonaws.com", 443, True)),
+        ("rest:https://store1:8001/gpu1/", Server("store1", 8001, tls=True)),
+        ("rest:http://store1/gpu1/", Server("store1", 8000, tls=False)),
+        ("s3:http://10.0.0.7:9000/backups/gpu1", Server("10.0.0.7", 9000, tls=False, bucket="backups")),
+        ("s3:https://s3.example.net/backups", Server("s3.example.net", 443, tls=True, bucket="backups")),
+        ("s3:s3.amazonaws.com/backups/", Server("s3.amazonaws.com", 443, tls=True, bucket="backups")),
         ("sftp:ops@store2:/srv/sftp/gpu2", None),
         ("/srv/backup", None),
         ("rclone:far:backups", None),
     ],
 )
-def test_which_server_a_repository_is_behind(location: str, found: tuple[str, int, bool] | None) -> None:
+def test_which_server_a_repository_is_behind(location: str, found: Server | None) -> None:
     assert server(location) == found
+
+
+class SimulatedS3(BaseHTTPRequestHandler):
+    """Has one bucket, and refuses strangers there."""
+
+    def do_HEAD(self) -> None:
+        self.send_response(403 if self.path == "/backups" else 404)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("bucket", "said"), [("backups", None), ("elsewhere", "there is no bucket elsewhere at 127.0.0.1:")]
+)
+def test_a_bucket_that_is_not_there_is_said_at_once(bucket: str, said: str | None) -> None:
+    with HTTPServer(("127.0.0.1", 0), SimulatedS3) as simulated, ThreadPoolExecutor(1) as pool:
+        pool.submit(simulated.handle_request)
+        location = f"s3:http://127.0.0.1:{simulated.server_port}/{bucket}/gpu1"
+        restic = Restic(settings.Repository({"RESTIC_REPOSITORY": location}), "gpu1")
+        if said is None:
+            restic.reach()
+        else:
+            with pytest.raises(BackupError, match=said):
+                restic.reach()
 
 
 def test_a_missing_setting_is_named(site: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import socket
@@ -89,16 +90,17 @@ class Restic:
         found = server(self.repository.location)
         if found is None:
             return
-        host, port, tls = found
+        at = f"{found.host}:{found.port}"
         try:
-            with socket.create_connection((host, port), timeout=REACH_TIMEOUT_S) as connection:
-                if tls:
-                    context = ssl.create_default_context(cafile=self.repository.authority)
-                    context.wrap_socket(connection, server_hostname=host).close()
+            missing = found.bucket is not None and found.lacks(found.bucket, self.repository.authority)
+            if found.bucket is None:
+                found.greet(self.repository.authority)
         except ssl.SSLError as error:
-            raise BackupError(f"the certificate of the repository at {host}:{port} is not trusted: {error}") from error
-        except OSError as error:
-            raise BackupError(f"the repository at {host}:{port} cannot be reached: {error}") from error
+            raise BackupError(f"the certificate of the repository at {at} is not trusted: {error}") from error
+        except (OSError, http.client.HTTPException) as error:
+            raise BackupError(f"the repository at {at} cannot be reached: {error}") from error
+        if missing:
+            raise BackupError(f"there is no bucket {found.bucket} at {at}: make it, or correct model_backup_repository")
 
     def _run(self, *arguments: str, extra: Mapping[str, str] | None = None) -> str:
         environment = {**os.environ, **self.repository.variables, **(extra or {}), "RESTIC_PROGRESS_FPS": "0.1"}
@@ -109,8 +111,39 @@ class Restic:
         return stdout
 
 
-def server(location: str) -> tuple[str, int, bool] | None:
-    """Host, port and whether it speaks TLS, of a repository behind a REST or an S3 server; None for all others.
+@dataclass(frozen=True)
+class Server:
+    """What a repository is behind."""
+
+    host: str
+    port: int
+    tls: bool
+    bucket: str | None = None
+    """On an S3 server."""
+
+    def greet(self, authority: str | None) -> None:
+        """Connect, and see who it is."""
+        with socket.create_connection((self.host, self.port), timeout=REACH_TIMEOUT_S) as connection:
+            if self.tls:
+                context = ssl.create_default_context(cafile=authority)
+                context.wrap_socket(connection, server_hostname=self.host).close()
+
+    def lacks(self, bucket: str, authority: str | None) -> bool:
+        """Ask, as nobody in particular, whether there is such a bucket: one that is there refuses us, or answers."""
+        connection = (
+            http.client.HTTPSConnection(
+                self.host, self.port, timeout=REACH_TIMEOUT_S, context=ssl.create_default_context(cafile=authority)
+            )
+            if self.tls
+            else http.client.HTTPConnection(self.host, self.port, timeout=REACH_TIMEOUT_S)
+        )
+        with contextlib.closing(connection):
+            connection.request("HEAD", f"/{bucket}")
+            return connection.getresponse().status == http.client.NOT_FOUND
+
+
+def server(location: str) -> Server | None:
+    """Say which REST or S3 server a repository is behind; None for all others.
 
     Where a repository may be: https://restic.readthedocs.io/en/stable/030_preparing_a_new_repo.html
     """
@@ -120,7 +153,8 @@ def server(location: str) -> tuple[str, int, bool] | None:
     # An S3 server's scheme may be left out; it is https then.
     url = urlsplit(where if "://" in where else f"https://{where}")
     tls = url.scheme == "https"
-    return (url.hostname, url.port or PORTS[kind][tls], tls) if url.hostname else None
+    bucket = url.path.strip("/").partition("/")[0] if kind == "s3" else None
+    return Server(url.hostname, url.port or PORTS[kind][tls], tls, bucket) if url.hostname else None
 
 
 def _ended(words: list[str], environment: Mapping[str, str]) -> tuple[int, str, str]:
