@@ -1,14 +1,17 @@
 """The drills as they ship, on the lab: they pass, and they would not pass if the thing were broken."""
 
+import time
+
 import pytest
 import yaml
 
 from drill_runner.model.result import Verdict
-from drill_runner.model.sample import Outcome
 from tests.integration.conftest import PROJECT, calm
+from tests.torture.kill import pool
 
 DRILLS = sorted(path.stem for path in PROJECT.drills.glob("*.yml"))
 COSTS_NOTHING = ("host_loss", "server_crash")
+SERVES_WITHIN_S = 60.0
 
 
 @pytest.mark.parametrize("name", DRILLS)
@@ -49,17 +52,7 @@ def test_weights_that_nobody_restores_fail_the_drill_and_are_undone_all_the_same
     assert (ended.result.verdict, ended.code) == (Verdict.FAILED, 1), ended.why
     assert ended.journal("run_ended")[0]["reverted"] is True
 
-    after = drill(calm("server_crash", tmp_path))
-    assert after.result.verdict is Verdict.PASSED, after.why
-
-
-def test_a_promise_that_cannot_be_kept_fails_the_drill(drill, tmp_path):
-    file = calm("server_crash", tmp_path)
-    plan = yaml.safe_load(file.read_text())
-    plan["objectives"]["ttft_p99_ms"] = 0.001
-    file.write_text(yaml.safe_dump(plan))
-    ended = drill(file)
-    assert ended.code == 1
-    (ttft,) = [one for one in ended.result.objectives if one.name == "ttft_p99_ms"]
-    assert (ttft.met, ended.result.verdict) == (False, Verdict.FAILED)
-    assert Outcome.OK in next(window for window in ended.result.windows if window.name == "all").by_outcome
+    deadline = time.monotonic() + SERVES_WITHIN_S
+    while set(pool().values()) != {"UP"}:  # which its verifier lets nobody be whose weights are wrong
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
