@@ -332,7 +332,7 @@ test: A test.
 Inventory:  inventories/lab
 Service:    tiny at http://127.0.0.1:8000
 Will break: one
-Watched by: 20 requests/s, given up after 5 s each; a stream of 32 tokens every
+Watched by: 20 requests/s, given up after 5 s each; a stream of 16 tokens every
             2 s, given up after 10 s
 Takes:      1120 s at most
 
