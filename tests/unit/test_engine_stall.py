@@ -40,11 +40,26 @@ class Engine:
     def turns(self) -> int:
         """How far the work has come: an answer of the first thread, whatever the second does."""
         assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return self.answer()
+
+    def answer(self) -> int:
+        """What comes next."""
+        assert self.process.stdout is not None
+        assert select.select([self.process.stdout], [], [], PATIENCE_S)[0], "the first thread does not answer"
+        return int(self.process.stdout.readline())
+
+    def answers(self, within_s: float) -> bool:
+        """Whether the first thread answers; if it does not, its answer is still to come."""
+        assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write("\n")
         self.process.stdin.flush()
-        assert select.select([self.process.stdout], [], [], PATIENCE_S)[0], "the first thread does not answer"
-        return int(self.process.stdout.readline())
+        if not select.select([self.process.stdout], [], [], within_s)[0]:
+            return False
+        self.process.stdout.readline()
+        return True
 
     def works(self) -> bool:
         """Whether the work goes on."""
@@ -92,12 +107,19 @@ def run(state: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture
-def holder(state: Path) -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(command("hold"), env={"DRILL_LEASE_STATE": str(state)}) as holder:
-        waited = run(state, "wait", str(holder.pid))
-        assert waited.returncode == 0, waited.stderr
-        yield holder
-        holder.kill()
+def holder(state: Path, engine: Engine) -> Iterator[subprocess.Popen[bytes]]:
+    """Freezes the thread that works, when it does not hold Python's lock: the other could not answer then."""
+    for _ in range(20):
+        with subprocess.Popen(command("hold"), env={"DRILL_LEASE_STATE": str(state)}) as holder:
+            waited = run(state, "wait", str(holder.pid))
+            assert waited.returncode == 0, waited.stderr
+            if engine.answers(within_s=2.0):
+                yield holder
+                holder.kill()
+                return
+            holder.kill()
+        engine.answer()  # to what was asked meanwhile
+    pytest.fail("frozen with the lock each time")
 
 
 @pytest.mark.usefixtures("holder")
