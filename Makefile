@@ -13,7 +13,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.venv/.ready: requirements.lock pyproject.toml tools/setup.sh
+.venv/.ready: requirements.lock pyproject.toml tools/setup.sh roles/lab_machine/files/ansible_bytecode.py
 	@PYTHON=$(PYTHON) tools/setup.sh
 
 .PHONY: drill

@@ -27,4 +27,10 @@ rm -f .venv/.ready
 [ -x .venv/bin/python ] && .venv/bin/python -c '' 2>/dev/null || { rm -rf .venv; "$python" -m venv .venv; }
 .venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes --requirement requirements.lock
 .venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+# Ansible's tasks on this machine, without compiling their modules each time; the file says more.
+mkdir -p .venv/var/cache/ansible-bytecode
+for packages in .venv/lib/python*/site-packages; do
+    cp roles/lab_machine/files/ansible_bytecode.py "$packages/"
+    echo 'import ansible_bytecode' >"$packages/ansible_bytecode.pth"
+done
 touch .venv/.ready

@@ -36,6 +36,13 @@ for unit in systemd-modules-load.service systemd-sysctl.service systemd-udevd.se
     ln -sf /dev/null "$root/etc/systemd/system/$unit"
 done
 
+# What it does and why is said in it.
+cp "$(dirname "$0")/ansible_bytecode.py" "$root/usr/lib/python3/dist-packages/"
+echo 'import ansible_bytecode' > "$root/usr/lib/python3/dist-packages/ansible_bytecode.pth"
+mkdir -m 0700 "$root/var/cache/ansible-bytecode"
+
 echo 'Acquire::Languages "none";' > "$root/etc/apt/apt.conf.d/90lab"
+# A host that loses its power while it installs is made anew.
+echo force-unsafe-io > "$root/etc/dpkg/dpkg.cfg.d/lab"
 rm -f "$root/etc/machine-id" "$root/var/lib/dbus/machine-id"
 : > "$root/etc/machine-id"
