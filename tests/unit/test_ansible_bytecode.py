@@ -11,7 +11,7 @@ from tests.integration.conftest import PROJECT
 
 PROGRAM = PROJECT.root / "roles/lab_machine/files/ansible_bytecode.py"
 RUN = """
-import builtins, sys
+import sys
 sys.path[:0] = [{program!r}, {archive!r}]
 import ansible_bytecode, zipimport
 ansible_bytecode.FOLDER = {folder!r}
@@ -29,16 +29,16 @@ def ran(tmp_path):
     (tmp_path / "kept").mkdir()
 
     def run(word: str, task: str, package: str = "ansible") -> tuple[str, int, Path]:
-        folder = tmp_path / task / "ansible"
-        folder.mkdir(parents=True, exist_ok=True)
-        archive = folder / "payload.zip"
+        archive = tmp_path / task / "payload.zip"
+        archive.parent.mkdir()
         with zipfile.ZipFile(archive, "w") as made:
             made.writestr(f"{package}/__init__.py", "")
             made.writestr(f"{package}/told.py", f"WORD = {word!r}\n\ndef word():\n    return WORD\n")
         script = RUN.format(
             program=str(PROGRAM.parent), archive=str(archive), folder=str(tmp_path / "kept"), package=package
         )
-        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+        # Without site: this environment has a copy of the program, which would be the one that is tried.
+        done = subprocess.run([sys.executable, "-S", "-c", script], capture_output=True, text=True, check=True)
         said, compiled, file = done.stdout.split()
         return said, int(compiled), Path(file)
 
@@ -49,7 +49,12 @@ def test_a_source_is_compiled_once_and_knows_where_it_is(ran, tmp_path):
     assert ran("one", "first")[:2] == ("one", 2)
     said, compiled, file = ran("one", "second")
     assert (said, compiled) == ("one", 0)
-    assert file == tmp_path / "second/ansible/payload.zip/ansible/told.py"
+    assert file == tmp_path / "second/payload.zip/ansible/told.py"
+
+
+def test_what_is_not_ansible_s_is_not_kept(ran, tmp_path):
+    assert all(ran("one", task, "theirs")[1] for task in ("first", "second"))
+    assert list((tmp_path / "kept").iterdir()) == []
 
 
 def test_a_source_that_has_changed_is_compiled(ran):

@@ -14,7 +14,7 @@ import marshal
 import os
 import sys
 import zipimport
-from _frozen_importlib_external import MAGIC_NUMBER  # importlib.util has it, too, and takes ten times as long to import
+from _frozen_importlib_external import MAGIC_NUMBER  # loaded at every start, unlike importlib.util, which names it
 from types import CodeType
 
 FOLDER = f"{sys.prefix if sys.prefix != sys.base_prefix else ''}/var/cache/ansible-bytecode"
