@@ -340,8 +340,10 @@ def absent(module: AnsibleModule) -> dict[str, object]:
 
 def main() -> None:
     """Do what `state` says."""
-    # A controller that dies takes its connection along; an arming that was cut short by that would stay for ever.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # A controller that dies takes its connection along, and on its own machine asks all of a task's processes to end.
+    # An arming that was cut short by either would stay for ever; one that was completed ends when nobody renews it.
+    for asked in (signal.SIGHUP, signal.SIGTERM):
+        signal.signal(asked, signal.SIG_IGN)
     module = AnsibleModule(argument_spec=ARGUMENTS, required_if=REQUIRED, supports_check_mode=True)
     try:
         result = {"armed": armed, "held": held, "renewed": renewed, "absent": absent}[module.params["state"]](module)
