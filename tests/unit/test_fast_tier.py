@@ -2,14 +2,16 @@
 
 import hashlib
 import random
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from model_backup import chunk_list, fast_tier
-from model_backup.chunk_store import ChunkError, ChunkStore, beside
+from model_backup import chunk_list, fast_tier, whole_digest
+from model_backup.chunk_store import ChunkStore, beside
+from model_backup.errors import ChunkError
 from model_backup.settings import Repository, Settings
 from tests.unit.rest_store import SimulatedStore, simulated_store
 
@@ -25,7 +27,7 @@ def server() -> Iterator[SimulatedStore]:
 
 
 @pytest.fixture
-def site(tmp_path: Path, server: SimulatedStore) -> Settings:
+def site(tmp_path: Path, server: SimulatedStore, quick: bool) -> Settings:  # noqa: ARG001 each test on both hosts
     (tmp_path / "models").mkdir()
     return Settings(
         host="gpu1",
@@ -40,6 +42,21 @@ def site(tmp_path: Path, server: SimulatedStore) -> Settings:
         repository=Repository({"RESTIC_REPOSITORY": server.repository, "RESTIC_REST_PASSWORD": "secret"}),
         second=None,
     )
+
+
+@pytest.fixture(params=["sha256", "blake3"])
+def quick(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """With and without `b3sum` on the host: its stand-in makes another digest of the same length."""
+    program = tmp_path / "simulated-b3sum"
+    quick = bool(request.param == "blake3")
+    if quick:
+        program.write_text(
+            f"#!{sys.executable} -IS\nimport hashlib, sys\n"
+            "print(hashlib.file_digest(sys.stdin.buffer, lambda: hashlib.blake2b(digest_size=32)).hexdigest(), ' -')\n"
+        )
+        program.chmod(0o755)
+    monkeypatch.setattr(whole_digest, "PROGRAM", str(program))
+    return quick
 
 
 @pytest.fixture
@@ -164,7 +181,7 @@ def test_what_is_missing_leaves_the_rest_of_the_draft_right(
 
 
 def test_a_list_that_lies_serves_nothing(site: Settings, listed: chunk_list.Chunked, tmp_path: Path) -> None:
-    """Whoever can write to the repository can write a list: only the digest of the whole file decides."""
+    """Whoever can write to the repository can write a list of chunks: only the digest of the whole file decides."""
     lying = replace(listed, chunks=(listed.chunks[1], listed.chunks[0], *listed.chunks[2:]))
     with pytest.raises(ChunkError, match="one of them is damaged"):
         fast_tier.fetch(site, lying, tmp_path / "draft")
@@ -186,3 +203,95 @@ def test_the_store_lies_where_the_server_takes_it(path: str, store: str) -> None
 def test_another_kind_of_repository_has_no_fast_tier() -> None:
     with pytest.raises(ChunkError, match="needs a rest: repository"):
         ChunkStore(Repository({"RESTIC_REPOSITORY": "s3:https://s3.example.com/bucket"}))
+
+
+def spent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Note which digests of whole files are begun."""
+    begun: list[str] = []
+    for name in ("blake3", "sha256"):
+        made = getattr(whole_digest, name)
+
+        def noted(name: str = name, made: Callable[[], object] = made) -> object:
+            begun.append(name)
+            return made()
+
+        monkeypatch.setattr(whole_digest, name, noted)
+    return begun
+
+
+def test_blake3_takes_the_place_of_sha256_on_the_host_that_made_both(
+    site: Settings, listed: chunk_list.Chunked, quick: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = spent(monkeypatch)
+    fast_tier.fetch(site, listed, tmp_path / "draft")
+    assert begun == ["blake3" if quick else "sha256"]
+
+
+def test_without_what_the_host_itself_made_the_manifest_decides(
+    site: Settings, listed: chunk_list.Chunked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a host that was rebuilt, whose list of chunks comes out of the archive."""
+    site.blake3_list.unlink(missing_ok=True)
+    begun = spent(monkeypatch)
+    fast_tier.fetch(site, listed, tmp_path / "draft")
+    assert begun == ["sha256"]
+
+
+@pytest.mark.parametrize("quick", ["blake3"], indirect=True)
+class TestBlake3:
+    def test_what_belongs_together_stays_on_the_host(
+        self, site: Settings, listed: chunk_list.Chunked, weights: bytes
+    ) -> None:
+        blake3 = hashlib.blake2b(weights, digest_size=32).hexdigest()
+        assert whole_digest.kept(site.blake3_list) == {listed.sha256: blake3}
+        assert site.blake3_list.stat().st_mode & 0o777 == 0o600
+        assert blake3 not in site.chunk_list.read_text(), "that file is archived"
+
+    def test_it_is_made_for_weights_that_were_in_the_fast_tier_before(
+        self, site: Settings, listed: chunk_list.Chunked, weights: bytes
+    ) -> None:
+        site.blake3_list.unlink()
+        stored(site, "model.gguf", weights)
+        assert whole_digest.kept(site.blake3_list).keys() == {listed.sha256}
+
+    def test_one_of_weights_that_are_gone_is_forgotten(self, site: Settings, listed: chunk_list.Chunked) -> None:
+        digest = stored(site, "other.gguf", b"of another model")
+        assert whole_digest.kept(site.blake3_list).keys() == {digest} != {listed.sha256}
+
+    def test_one_that_rotted_costs_time_and_is_made_anew(
+        self, site: Settings, listed: chunk_list.Chunked, weights: bytes, tmp_path: Path
+    ) -> None:
+        whole_digest.keep(site.blake3_list, {listed.sha256: "0" * 64})
+        with pytest.raises(ChunkError, match="do not make draft"):
+            fast_tier.fetch(site, listed, tmp_path / "draft")
+        stored(site, "model.gguf", weights)
+        fast_tier.fetch(site, listed, tmp_path / "draft")
+        assert whole_digest.kept(site.blake3_list)[listed.sha256] != "0" * 64
+
+    @pytest.mark.parametrize(
+        "does",
+        [
+            "exit 0",
+            "head -c 9 > /dev/null; exit 1",
+            "cat > /dev/null; echo no -",
+            "cat > /dev/null; printf %064d 0; exit 1",
+        ],
+    )
+    def test_a_program_that_fails_brings_nothing_in_place(
+        self, site: Settings, listed: chunk_list.Chunked, tmp_path: Path, does: str
+    ) -> None:
+        Path(whole_digest.PROGRAM).write_text(f"#!/bin/sh\n{does}\n")
+        with pytest.raises(ChunkError, match=r"simulated-b3sum (ended early|failed)"):
+            fast_tier.fetch(site, listed, tmp_path / "draft")
+
+    def test_weights_that_changed_have_no_digest(self, site: Settings) -> None:
+        (site.models_dir / "model.gguf").write_bytes(b"rotten")
+        with pytest.raises(ChunkError, match="changed while it was read"):
+            fast_tier.store(site, {"model.gguf": "0" * 64})
+        assert whole_digest.kept(site.blake3_list) == {}
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "nothing"])
+def test_a_list_of_digests_that_cannot_be_read_counts_as_nothing(tmp_path: Path, text: str) -> None:
+    (tmp_path / "blake3.json").write_text(text)
+    assert whole_digest.kept(tmp_path / "blake3.json") == {}

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 
 from model_backup import fast_tier, markers, repository, second
 from model_backup import manifest as manifests
-from model_backup.chunk_store import ChunkError
-from model_backup.errors import BackupError, NoRepositoryError, NoSnapshotError
+from model_backup.errors import BackupError, ChunkError, NoRepositoryError, NoSnapshotError
 from model_backup.restic import Made, Restic
 from model_backup.settings import WEIGHTS, Kind, Settings
 from model_backup.status import Status, now_utc, update

@@ -16,6 +16,8 @@ from model_backup.errors import BackupError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from model_backup.whole_digest import Digest
+
 
 @dataclass(frozen=True)
 class Chunked:
@@ -32,12 +34,14 @@ class Chunked:
         return min(self.chunk_bytes, self.bytes - index * self.chunk_bytes)
 
 
-def split(path: Path, chunk_bytes: int) -> Chunked:
-    """Read a file once, for its own digest and those of its chunks."""
+def split(path: Path, chunk_bytes: int, also: Digest | None = None) -> Chunked:
+    """Read a file once, for its own digest and those of its chunks, and for another digest of all of it."""
     whole, chunks, size = hashlib.sha256(), [], 0
     with path.open("rb") as file:
         while chunk := file.read(chunk_bytes):
             whole.update(chunk)
+            if also:
+                also.update(memoryview(chunk))
             chunks.append(hashlib.sha256(chunk).hexdigest())
             size += len(chunk)
     return Chunked(whole.hexdigest(), size, chunk_bytes, tuple(chunks))

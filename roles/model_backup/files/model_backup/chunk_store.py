@@ -14,7 +14,7 @@ import threading
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from model_backup.errors import BackupError
+from model_backup.errors import ChunkError
 from model_backup.restic import PORTS
 
 if TYPE_CHECKING:
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 TIMEOUT_S = 60
 LIST_V2 = "application/vnd.x.restic.rest.v2"
 """With this the server lists sizes, too."""
-
-
-class ChunkError(BackupError):
-    """The fast tier does not have something, or not as it should be."""
 
 
 class DamagedChunkError(ChunkError):

@@ -22,6 +22,10 @@ class NoSnapshotError(BackupError):
     """The repository does not hold the snapshot that was asked for."""
 
 
+class ChunkError(BackupError):
+    """The fast tier does not have something, or not as it should be."""
+
+
 NO_REPOSITORY, LOCKED, WRONG_PASSWORD = 10, 11, 12
 """restic's exit codes."""
 

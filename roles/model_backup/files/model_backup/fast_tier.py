@@ -1,9 +1,10 @@
 """Weights a second time, as plain chunks: what makes a restore as fast as the disk and the network are.
 
 Backup uploads what the store lacks. Restore fetches chunks by several threads, each straight into its place in the
-draft, while the whole file's SHA-256 is made in order from the same buffers: so the draft need not be read again, and
-what counts is the manifest's digest, not what any list says. Chunks have digests of their own for two uses: names
-that the server checks on arrival, and to find out which parts of an interrupted draft are right.
+draft, while the whole file's digest is made in order from the same buffers: so the draft need not be read again, and
+what counts is the manifest's digest, not what any list of chunks says (`whole_digest.py` has which digest). Chunks have
+digests of their own for two uses: names that the server checks on arrival, and to find out which parts of an
+interrupted draft are right.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from model_backup import chunk_list
-from model_backup.chunk_store import ChunkError, ChunkStore, DamagedChunkError
-from model_backup.errors import BackupError
+from model_backup import chunk_list, whole_digest
+from model_backup.chunk_store import ChunkStore, DamagedChunkError
+from model_backup.errors import BackupError, ChunkError
 from model_backup.files import replace_text
 
 if TYPE_CHECKING:
@@ -34,13 +35,7 @@ THREADS = 4
 
 def store(settings: Settings, manifest: Mapping[str, str]) -> None:
     """Bring the fast tier up to date with weights that are right, and keep the list of their chunks."""
-    known = chunk_list.kept(settings.chunk_list)
-    files: dict[Path, Chunked] = {}
-    for name, digest in manifest.items():
-        path = settings.models_dir / name
-        files[path] = known.get(digest) or chunk_list.split(path, settings.chunk_bytes)
-        if files[path].sha256 != digest:
-            raise ChunkError(f"{path} changed while it was read")
+    files = _listed(settings, manifest)
     chunks = ChunkStore(settings.repository)
     there = chunks.sizes()
     lacking = {
@@ -55,6 +50,28 @@ def store(settings: Settings, manifest: Mapping[str, str]) -> None:
     text = chunk_list.dumped(list(files.values()))
     if not settings.chunk_list.exists() or settings.chunk_list.read_text() != text:  # or restic reads it again
         replace_text(settings.chunk_list, text, 0o600)
+
+
+def _listed(settings: Settings, manifest: Mapping[str, str]) -> dict[Path, Chunked]:
+    """List the chunks of all files, reading those that are not known; keep what was learnt of their digests."""
+    known, before = chunk_list.kept(settings.chunk_list), whole_digest.kept(settings.blake3_list)
+    quick = whole_digest.available()
+    files: dict[Path, Chunked] = {}
+    pairs = {digest: before[digest] for digest in manifest.values() if digest in before}
+    for name, digest in manifest.items():
+        path = settings.models_dir / name
+        if digest in known and (digest in pairs or not quick):
+            files[path] = known[digest]
+            continue
+        with whole_digest.blake3() if quick else contextlib.nullcontext() as also:
+            files[path] = chunk_list.split(path, settings.chunk_bytes, also)
+            if files[path].sha256 != digest:
+                raise ChunkError(f"{path} changed while it was read")
+            if also:
+                pairs[digest] = also.hexdigest()
+    if pairs != before:
+        whole_digest.keep(settings.blake3_list, pairs)
+    return files
 
 
 def _upload(chunks: ChunkStore, digest: str, path: Path, offset: int, size: int) -> None:
@@ -82,14 +99,19 @@ def fetch(settings: Settings, listed: Chunked, draft: Path) -> int:
     file = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         before = os.fstat(file).st_size
-        whole, resumed = hashlib.sha256(), 0
-        for buffer, was_there in _in_order(ChunkStore(settings.repository), listed, file, before):
-            whole.update(buffer)
-            resumed += len(buffer) if was_there else 0
+        blake3 = whole_digest.kept(settings.blake3_list).get(listed.sha256) if whole_digest.available() else None
+        resumed = 0
+        with whole_digest.blake3() if blake3 else whole_digest.sha256() as whole:
+            for buffer, was_there in _in_order(ChunkStore(settings.repository), listed, file, before):
+                whole.update(buffer)
+                resumed += len(buffer) if was_there else 0
+            found = whole.hexdigest()
         os.ftruncate(file, listed.bytes)
     finally:
         os.close(file)
-    if whole.hexdigest() != listed.sha256:
+    if found != (blake3 or listed.sha256):
+        if blake3:  # should it be this that rotted: the next backup makes it anew
+            whole_digest.keep(settings.blake3_list, {})
         raise ChunkError(f"the fast tier's chunks do not make {draft.name}: one of them is damaged")
     return resumed
 

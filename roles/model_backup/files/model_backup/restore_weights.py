@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 
 from model_backup import fast_tier
 from model_backup import manifest as manifests
-from model_backup.chunk_store import ChunkError
-from model_backup.errors import BackupError
+from model_backup.errors import BackupError, ChunkError
 from model_backup.files import sync_folder
 from model_backup.restore import Report, source
 from model_backup.settings import WEIGHTS

@@ -88,6 +88,11 @@ class Settings:
         """File that says of which chunks the weights consist."""
         return self.state_dir / "chunks.json"
 
+    @property
+    def blake3_list(self) -> Path:
+        """File that says which BLAKE3 this host's weights have, by their SHA-256."""
+        return self.state_dir / "blake3.json"
+
 
 def load(environment: Mapping[str, str] | None = None) -> Settings:
     """Read the settings of this host; variables that are set already win over the file's."""
