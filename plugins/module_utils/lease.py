@@ -258,6 +258,16 @@ class Lease:
         except FileNotFoundError:
             return None
 
+    def host(self) -> str | None:
+        """Which host is broken; known before the terms are, so that half a lease is found where another machine has it."""
+        terms = self.terms()
+        if terms is not None:
+            return terms.host
+        try:
+            return (self.folder / "host").read_text()
+        except FileNotFoundError:
+            return None
+
     def agreed(self) -> Terms:
         """What was agreed on; LeaseError when there is no such lease."""
         terms = self.terms()
@@ -319,15 +329,14 @@ def all_leases(base: Path, host: str | None = None) -> Iterator[Lease]:
         if not ID_PATTERN.fullmatch(folder.name):
             continue
         lease = Lease(base, folder.name)
-        terms = lease.terms()
-        if host is None or (terms is not None and terms.host == host):
+        if host is None or lease.host() == host:
             yield lease
 
 
 def describe(lease: Lease) -> dict[str, object]:
-    """A lease as the modules return it."""
+    """A lease as the modules return it; of one that is not fully armed little is known."""
     terms = lease.terms()
-    known = asdict(terms) if terms else {}
+    known = asdict(terms) if terms else {"fault": "", "run": "", "host": lease.host() or ""}
     age = max(0.0, time.time() - terms.created) if terms else None
     return {"id": lease.id, "status": lease.status(), "age_s": age, "log": lease.said(), **known}
 
@@ -432,6 +441,7 @@ def stage(lease: Lease, terms: Terms, scripts: Scripts, env: Mapping[str, str], 
     lease.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for rest in lease.folder.iterdir():  # of an arming that was cut short: nothing is broken by it
         shutil.rmtree(rest) if rest.is_dir() else rest.unlink()
+    write_durably(lease.folder / "host", terms.host, 0o600)
     lease.state.mkdir(mode=0o700)
     lease.log.touch(mode=0o600)
     for name, content in files.items():

@@ -343,5 +343,17 @@ class TestListing:
         assert [one.id for one in leases.all_leases(lease.base, "h1")] == ["one"]
         assert list(leases.all_leases(lease.base, "h2")) == []
 
+    def test_one_whose_arming_was_cut_short(self, lease: Lease, scripts: Scripts) -> None:
+        """By a SIGKILL or a power cut: whoever reverts the host's faults must find it, also on another machine."""
+        leases.stage(lease, TERMS, scripts, env={}, files={})
+        (lease.folder / "lease.json").unlink()
+        assert list(leases.all_leases(lease.base, "h2")) == []
+        (found,) = leases.all_leases(lease.base, "h1")
+        assert leases.describe(found) == {
+            "id": "one", "status": "armed", "age_s": None, "log": "", "fault": "", "run": "", "host": "h1",
+        }  # fmt: skip
+        leases.await_end(found, kept, PATIENCE_S)
+        assert not lease.exists()
+
     def test_of_nothing(self, tmp_path: Path) -> None:
         assert list(leases.all_leases(tmp_path / "none")) == []
