@@ -259,7 +259,7 @@ class Lease:
             return None
 
     def host(self) -> str | None:
-        """Which host is broken; known before the terms are, so that half a lease is found where another machine has it."""
+        """Which host is broken. Known before the terms: half a lease is found where another machine has it, too."""
         terms = self.terms()
         if terms is not None:
             return terms.host
