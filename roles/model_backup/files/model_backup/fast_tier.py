@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from model_backup import chunk_list, whole_digest
+from model_backup import chunk_list, drafts, whole_digest
 from model_backup.chunk_store import ChunkStore, DamagedChunkError
 from model_backup.errors import BackupError, ChunkError
 from model_backup.files import replace_text
@@ -77,7 +76,7 @@ def _listed(settings: Settings, manifest: Mapping[str, str]) -> dict[Path, Chunk
 def _upload(chunks: ChunkStore, digest: str, path: Path, offset: int, size: int) -> None:
     buffer = memoryview(bytearray(size))
     with path.open("rb", buffering=0) as file:
-        if _read(file.fileno(), buffer, offset):
+        if drafts.read(file.fileno(), buffer, offset):
             chunks.put(digest, buffer)
             return
     raise ChunkError(f"{path} became shorter while it was read")
@@ -93,43 +92,37 @@ def lists(settings: Settings, restic: Restic, digests: set[str]) -> dict[str, Ch
     return known
 
 
-def fetch(settings: Settings, listed: Chunked, draft: Path) -> int:
+def fetch(settings: Settings, listed: Chunked, path: Path) -> int:
     """Complete one file's draft and return how many of its bytes were right already, or raise ChunkError."""
-    draft.parent.mkdir(parents=True, exist_ok=True)
-    file = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        before = os.fstat(file).st_size
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with drafts.Draft(path) as draft:
         blake3 = whole_digest.kept(settings.blake3_list).get(listed.sha256) if whole_digest.available() else None
         resumed = 0
         with whole_digest.blake3() if blake3 else whole_digest.sha256() as whole:
-            for buffer, was_there in _in_order(ChunkStore(settings.repository), listed, file, before):
+            for buffer, was_there in _in_order(ChunkStore(settings.repository), listed, draft):
                 whole.update(buffer)
                 resumed += len(buffer) if was_there else 0
             found = whole.hexdigest()
-        os.ftruncate(file, listed.bytes)
-    finally:
-        os.close(file)
+        draft.cut(listed.bytes)
     if found != (blake3 or listed.sha256):
         if blake3:  # should it be this that rotted: the next backup makes it anew
             whole_digest.keep(settings.blake3_list, {})
-        raise ChunkError(f"the fast tier's chunks do not make {draft.name}: one of them is damaged")
+        raise ChunkError(f"the fast tier's chunks do not make {path.name}: one of them is damaged")
     return resumed
 
 
-def _in_order(chunks: ChunkStore, listed: Chunked, file: int, before: int) -> Iterator[tuple[memoryview, bool]]:
-    """Bring chunks into the file, several at a time; yield them in order, and whether each was there already."""
-    spare = [memoryview(bytearray(min(listed.chunk_bytes, listed.bytes))) for _ in range(THREADS + 1)]
+def _in_order(chunks: ChunkStore, listed: Chunked, draft: drafts.Draft) -> Iterator[tuple[memoryview, bool]]:
+    """Bring chunks into the draft, several at a time; yield them in order, and whether each was there already."""
+    spare = [drafts.buffer(min(listed.chunk_bytes, listed.bytes)) for _ in range(THREADS + 1)]
     under_way: deque[Future[tuple[memoryview, bool]]] = deque()
 
     def one(index: int, buffer: memoryview) -> tuple[memoryview, bool]:
         offset, digest, part = index * listed.chunk_bytes, listed.chunks[index], buffer[: listed.size(index)]
-        if offset + len(part) <= before and _read(file, part, offset) and hashlib.sha256(part).hexdigest() == digest:
+        if offset + len(part) <= draft.size and draft.read(part, offset) and hashlib.sha256(part).hexdigest() == digest:
             return part, True
         with contextlib.suppress(DamagedChunkError):  # the digest of the whole file will tell, and restic fill the gap
             chunks.get(digest, part)
-            _write(file, part, offset)
-            # Linux begins to write the range to the disk now, so that the fsync at the end has little left to wait for.
-            os.posix_fadvise(file, offset, len(part), os.POSIX_FADV_DONTNEED)
+            draft.write(part, offset)
         return part, False
 
     with ThreadPoolExecutor(THREADS) as pool:
@@ -164,20 +157,3 @@ def damaged(settings: Settings, part: int, parts: int) -> list[str]:
     asked = sorted(wanted)[part - 1 :: parts]
     with ThreadPoolExecutor(THREADS) as pool:
         return [digest for digest, bad in zip(asked, pool.map(wrong, asked), strict=True) if bad]
-
-
-def _read(file: int, buffer: memoryview, offset: int) -> bool:
-    """Fill a buffer from a file; False if the file ends before."""
-    done = 0
-    while done < len(buffer):
-        count = os.preadv(file, [buffer[done:]], offset + done)
-        if count == 0:
-            return False
-        done += count
-    return True
-
-
-def _write(file: int, buffer: memoryview, offset: int) -> None:
-    done = 0
-    while done < len(buffer):
-        done += os.pwrite(file, buffer[done:], offset + done)
