@@ -1,4 +1,4 @@
-"""A repository on an S3 store, by one variable; and kinds of data that are neither weights nor configuration."""
+"""A repository on an S3 store over TLS, by one variable; and kinds that are neither weights nor configuration."""
 
 import json
 from pathlib import Path
@@ -82,3 +82,13 @@ def test_a_bucket_that_does_not_exist_is_said_at_once(host):
     assert "there is no bucket no at " in done.stderr
     run(host, f"{PROGRAM} backup monitoring")
     assert status(host, "monitoring")["last_error"] is None
+
+
+def test_a_store_with_another_certificate_gets_nothing(host):
+    before = status(host, "adapters")["snapshot"]
+    done = host.run(f"RESTIC_CACERT=/etc/ssl/certs/ca-certificates.crt timeout 60 {PROGRAM} backup adapters")
+    assert done.rc == 1
+    assert ":9000 is not trusted" in done.stderr
+    assert status(host, "adapters")["snapshot"] == before
+    run(host, f"{PROGRAM} backup adapters")
+    assert status(host, "adapters")["last_error"] is None

@@ -480,6 +480,13 @@ def test_a_lost_repository_is_not_made_again(site: Path) -> None:
     assert (site / "state/repositories").read_text() == f"{known.repository.location}\n"
 
 
+NO_SFTP = (
+    "unable to start the sftp session, error: error receiving version packet from server: "
+    "server unexpectedly closed connection: unexpected EOF"
+)
+"""As restic 0.18 says it."""
+
+
 @pytest.mark.parametrize(
     ("code", "stderr", "said"),
     [
@@ -496,6 +503,11 @@ def test_a_lost_repository_is_not_made_again(site: Path) -> None:
             "backup: Fatal: odd",
         ),
         (1, "", "restic backup: exit code 1"),
+        *(
+            (1, f"subprocess ssh: {ssh}\nFatal: unable to open repository at sftp:ops@store:/x: {NO_SFTP}", text)
+            for ssh in ("ssh: connect to host store port 22: Connection refused", "Host key verification failed.")
+            for text in ("the repository cannot be reached over SFTP", f"(here; restic backup: {ssh})")
+        ),
     ],
 )
 def test_what_restic_says_reaches_the_operator(code: int, stderr: str, said: str) -> None:

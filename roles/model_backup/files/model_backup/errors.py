@@ -34,7 +34,12 @@ GONE = ("no matching ID found", "no snapshot found")
 FULL = "507 Insufficient Storage"
 """What the REST server answers when its disk, or its quota, is full."""
 
+NO_SFTP = "unable to start the sftp session"
+SSH = "subprocess ssh: "
+"""What restic puts before each line of ssh's, which says why."""
+
 SAID = (
+    ((NO_SFTP,), "the repository cannot be reached over SFTP: as root on this host, see what ssh says to its address"),
     (("401 Unauthorized", "(401)"), "the repository does not let this host in: compare the login with the store's"),
     (("403 Forbidden", "(403)"), "the repository refuses that: it only takes additions"),
     (
@@ -67,6 +72,8 @@ def message(stderr: str, code: int) -> str:
     """Return restic's last message, of whichever kind: plain, or JSON."""
     lines = [line for line in stderr.splitlines() if line.strip()]
     said = lines[-1] if lines else f"exit code {code}"
+    if NO_SFTP in said and (by_ssh := [line.removeprefix(SSH) for line in lines if line.startswith(SSH)]):
+        return by_ssh[-1]
     with contextlib.suppress(ValueError, KeyError, TypeError):
         said = str(json.loads(said)["message"])
     return said.strip().splitlines()[0]
