@@ -28,3 +28,11 @@ def test_runtime_fits_the_cgroups(host):
 def test_kernel_is_left_alone(host):
     assert not host.file("/etc/sysctl.d/60-gpu-host.conf").exists
     assert not host.file("/etc/systemd/system.conf.d/60-gpu-host.conf").exists
+
+
+def test_the_labs_host_keeps_the_bytecode_of_ansibles_modules(host):
+    """Without it every task compiles them anew, and all is only slower. No more is in the image than a folder."""
+    with host.sudo():
+        folder = host.file("/var/cache/ansible-bytecode")
+        assert (folder.user, folder.mode) == ("root", 0o700)
+        assert len(folder.listdir()) > 10
