@@ -294,19 +294,34 @@ class Lease:
         """Say the word: whoever holds it breaks now."""
         (self.folder / "go").touch()
 
-    def renew(self) -> bool:
-        """Let it last another while. False when it is not there, or has begun to end."""
+    def renew(self, alive: float | None = None) -> bool:
+        """Let it last another while. False when it is not there, or has begun to end.
+
+        Args:
+            alive: When whoever wants it was there for sure, by `uptime_s`: what takes long here must not let it last
+                longer than that. Half of its period is left in any case. None: now.
+        """
         terms = self.terms()
         if terms is None or self.has("ending"):
             return False
         if terms.renew_within_s:
             beside = self.folder / f"until.{os.getpid()}"  # several may renew at once
+            now = uptime_s()
+            since = now if alive is None else max(alive, now - terms.renew_within_s / 2)
+            until = math.ceil((since + terms.renew_within_s) * 100)
             try:
-                beside.write_text(f"{math.ceil((uptime_s() + terms.renew_within_s) * 100)}\n")
+                beside.write_text(f"{max(until, self.until())}\n")
                 beside.rename(self.folder / "until")
             except FileNotFoundError:  # it ends at this very moment
                 return False
         return True
+
+    def until(self) -> int:
+        """When it ends unless it is renewed, in hundredths of a second by `uptime_s`; 0 while that is not known."""
+        try:
+            return int((self.folder / "until").read_text())
+        except (FileNotFoundError, ValueError):
+            return 0
 
     def said(self, limit: int = 2000) -> str:
         """The last `limit` characters of the log."""
@@ -425,7 +440,15 @@ def _lock(lease: Lease, *, make: bool) -> int | None:
     return descriptor
 
 
-def stage(lease: Lease, terms: Terms, scripts: Scripts, env: Mapping[str, str], files: Mapping[str, str]) -> None:
+def stage(
+    lease: Lease,
+    terms: Terms,
+    scripts: Scripts,
+    env: Mapping[str, str],
+    files: Mapping[str, str],
+    *,
+    alive: float | None = None,
+) -> None:
     """Write the folder, run `prepare`; `lease.json` comes last and says that all is there.
 
     Args:
@@ -434,6 +457,7 @@ def stage(lease: Lease, terms: Terms, scripts: Scripts, env: Mapping[str, str], 
         scripts: The fault.
         env: Variables for the scripts, value by name.
         files: Content by name, put into the state folder with mode 0600.
+        alive: As for `Lease.renew`.
 
     Raises:
         LeaseError: `prepare` failed. Nothing is left behind.
@@ -457,7 +481,7 @@ def stage(lease: Lease, terms: Terms, scripts: Scripts, env: Mapping[str, str], 
         raise LeaseError(f"prepare failed, nothing was armed: {prepared.stdout.strip()}")
     sync_folder(lease.state)
     write_durably(lease.folder / "lease.json", json.dumps(asdict(terms), indent=1), 0o600)
-    lease.renew()
+    lease.renew(alive)
     sync_folder(lease.base)
 
 
@@ -470,6 +494,7 @@ def arm(
     env: Mapping[str, str],
     files: Mapping[str, str],
     within_s: float,
+    alive: float | None = None,
 ) -> bool:
     """Stage the fault and start whoever holds it. False when exactly this lease is armed already.
 
@@ -481,6 +506,7 @@ def arm(
         env: Variables for the scripts, value by name.
         files: Content by name, put into the state folder with mode 0600.
         within_s: How long to wait for somebody who arms or ends it already, in seconds.
+        alive: As for `Lease.renew`.
 
     Raises:
         LeaseError: Another lease has this id, or `prepare` failed, or it could not be started.
@@ -488,7 +514,7 @@ def arm(
     with alone(lease, within_s, make=True):
         if staged(lease, terms, scripts, env):
             return False
-        stage(lease, terms, scripts, env, files)
+        stage(lease, terms, scripts, env, files, alive=alive)
         keeper.install(lease)
         keeper.start(lease)
     return True

@@ -211,7 +211,11 @@ from ansible.module_utils.lease import (
     prove,
     staged,
     systemd_runs,
+    uptime_s,
 )
+
+BEGAN = uptime_s()
+"""When the controller asked, but for the way here. It may be dead by now, and only lets faults last from then on."""
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "id": {"type": "str"},
@@ -279,6 +283,7 @@ def armed(module: AnsibleModule) -> dict[str, object]:
             env=env,
             files=params["files"],
             within_s=params["undo_within_s"],
+            alive=BEGAN,
         )
     return {"changed": changed, "folder": str(lease.folder)}
 
@@ -295,7 +300,7 @@ def held(module: AnsibleModule) -> dict[str, object]:
         already, evidence = prove(lease, params["proof_within_s"])
         if already:
             raise LeaseError(f"lease {lease.id}: nothing was broken, because its proof holds already: {evidence}")
-        lease.renew()
+        lease.renew(BEGAN)
         lease.go()
     effect = await_effect(lease, params["proof_within_s"])
     if not effect.shown:
@@ -312,7 +317,7 @@ def renewed(module: AnsibleModule) -> dict[str, object]:
     meant = (
         [Lease(base, params["id"])] if params["id"] else [one for one in all_leases(base) if of_run(one, params["run"])]
     )
-    return {"changed": False, "renewed": [one.id for one in meant if module.check_mode or one.renew()]}
+    return {"changed": False, "renewed": [one.id for one in meant if module.check_mode or one.renew(BEGAN)]}
 
 
 def of_run(lease: Lease, run: str) -> bool:

@@ -1,10 +1,11 @@
 """The module in the hands of an Ansible that is told to end."""
 
+import json
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -24,20 +25,46 @@ def wait_until(what: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def test_an_arming_on_the_controller_that_is_told_to_end_is_completed(tmp_path: Path) -> None:
+@pytest.fixture
+def lease(tmp_path: Path) -> Iterator[Lease]:
+    made = Lease(tmp_path / "base", "one")
+    yield made
+    if made.exists():
+        arguments = {"id": made.id, "state": "absent", "base": str(made.base)}
+        subprocess.run(asking(arguments), check=True, capture_output=True)
+
+
+def asking(arguments: Mapping[str, str]) -> list[str | Path]:
+    return [ANSIBLE, "localhost", "-c", "local", "-m", "fault_lease", "-a", json.dumps(arguments)]
+
+
+def arming(lease: Lease, prepare: str, renew_within_s: float) -> list[str | Path]:
+    return asking(
+        {
+            "id": lease.id,
+            "state": "armed",
+            "fault": "simulated",
+            "host": "h1",
+            "limit_s": "60",
+            "renew_within_s": str(renew_within_s),
+            "base": str(lease.base),
+            "keeper": "process",
+            "inject": "true",
+            "undo": "true",
+            "proof": "true",
+            "prepare": prepare,
+        }
+    )
+
+
+def test_an_arming_on_the_controller_that_is_told_to_end_is_completed(lease: Lease, tmp_path: Path) -> None:
     """As when the runner is killed while it arms a fault that takes its target away.
 
     ansible-playbook sends SIGTERM to all processes of the task then. Half a lease would have nobody to end it.
     """
-    lease = Lease(tmp_path / "base", "one")
     preparing, go_on = tmp_path / "preparing", tmp_path / "go_on"
-    arguments = {
-        "id": lease.id, "state": "armed", "fault": "simulated", "host": "h1", "limit_s": "60", "renew_within_s": "1",
-        "base": str(lease.base), "keeper": "process", "inject": "true", "undo": "true", "proof": "true",
-        "prepare": f"touch {preparing}; while [ ! -e {go_on} ]; do sleep 0.01; done",
-    }  # fmt: skip
-    words = " ".join(f"{name}='{value}'" for name, value in arguments.items())
-    with subprocess.Popen([ANSIBLE, "localhost", "-c", "local", "-m", "fault_lease", "-a", words]) as controller:
+    prepare = f"touch {preparing}; while [ ! -e {go_on} ]; do sleep 0.01; done"
+    with subprocess.Popen(arming(lease, prepare, 1)) as controller:
         try:
             wait_until(preparing.exists)
             controller.send_signal(signal.SIGTERM)
@@ -47,3 +74,14 @@ def test_an_arming_on_the_controller_that_is_told_to_end_is_completed(tmp_path: 
             go_on.touch()
     # Nobody renews it: where its keeper was started, it is gone soon.
     wait_until(lambda: not lease.exists())
+
+
+def test_what_takes_long_on_the_target_does_not_let_the_fault_outlive_its_controller(
+    lease: Lease, tmp_path: Path
+) -> None:
+    """The controller may have died right after it had asked: its time counts from then on, not from the end."""
+    asked = tmp_path / "asked"
+    subprocess.run(
+        arming(lease, f"cut -d ' ' -f 1 /proc/uptime > {asked}; sleep 1", 50), check=True, capture_output=True
+    )
+    assert lease.until() / 100 - 50 <= float(asked.read_text()) + 0.01

@@ -227,6 +227,21 @@ class TestEnding:
         assert time.monotonic() - began > 2.5 + 0.9
         assert not lease.renew()
 
+    def test_by_when_whoever_renewed_it_was_there_for_sure(self, lease: Lease, scripts: Scripts) -> None:
+        leases.stage(lease, replace(TERMS, renew_within_s=100), scripts, env={}, files={}, alive=leases.uptime_s() - 40)
+        assert lease.until() == pytest.approx((leases.uptime_s() + 60) * 100, abs=PATIENCE_S * 100)
+        assert lease.renew(leases.uptime_s() - 70)
+        assert lease.until() < (leases.uptime_s() + 61) * 100, "half a period is left: less than it has"
+        assert lease.renew()
+        assert lease.until() > (leases.uptime_s() + 99 - PATIENCE_S) * 100
+        later = lease.until()
+        assert lease.renew(leases.uptime_s() - 40)
+        assert lease.until() == later, "a late renewal takes nothing away"
+
+    def test_with_half_a_period_after_a_long_arming(self, lease: Lease, scripts: Scripts) -> None:
+        leases.stage(lease, replace(TERMS, renew_within_s=200), scripts, env={}, files={}, alive=0.0)
+        assert lease.until() == pytest.approx((leases.uptime_s() + 100) * 100, abs=PATIENCE_S * 100)
+
     def test_at_its_limit_though_it_is_renewed(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
         arm(lease, scripts, limit_s=1.0, renew_within_s=60.0)
         hold(lease)
