@@ -25,7 +25,8 @@ fi
 say "Python environment in .venv, about a minute"
 rm -f .venv/.ready
 [ -x .venv/bin/python ] && .venv/bin/python -c '' 2>/dev/null || { rm -rf .venv; "$python" -m venv .venv; }
-.venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes --requirement requirements.lock
+# Ansible's collections are 20 000 modules of which a run imports few: those are compiled when they are, not all here.
+.venv/bin/python -m pip install -qq --disable-pip-version-check --no-compile --require-hashes --requirement requirements.lock
 .venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 # Ansible's tasks on this machine, without compiling their modules each time; the file says more.
 mkdir -p .venv/var/cache/ansible-bytecode
