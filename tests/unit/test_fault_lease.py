@@ -38,7 +38,7 @@ def asking(arguments: Mapping[str, str]) -> list[str | Path]:
     return [ANSIBLE, "localhost", "-c", "local", "-m", "fault_lease", "-a", json.dumps(arguments)]
 
 
-def arming(lease: Lease, prepare: str, renew_within_s: float) -> list[str | Path]:
+def arming(lease: Lease, prepare: str, renew_within_s: float, proof: str = "true") -> list[str | Path]:
     return asking(
         {
             "id": lease.id,
@@ -51,7 +51,7 @@ def arming(lease: Lease, prepare: str, renew_within_s: float) -> list[str | Path
             "keeper": "process",
             "inject": "true",
             "undo": "true",
-            "proof": "true",
+            "proof": proof,
             "prepare": prepare,
         }
     )
@@ -84,4 +84,17 @@ def test_what_takes_long_on_the_target_does_not_let_the_fault_outlive_its_contro
     subprocess.run(
         arming(lease, f"cut -d ' ' -f 1 /proc/uptime > {asked}; sleep 1", 50), check=True, capture_output=True
     )
+    assert lease.until() / 100 - 50 <= float(asked.read_text()) + 0.01
+
+
+def test_neither_does_a_proof_that_takes_long_before_the_break(lease: Lease, tmp_path: Path) -> None:
+    asked, broken = tmp_path / "asked", tmp_path / "broken"
+    first = f"cut -d ' ' -f 1 /proc/uptime > {asked}; sleep 1; touch {broken}; false"
+    subprocess.run(
+        arming(lease, "true", 50, proof=f"test -e {broken} || {{ {first}; }}"), check=True, capture_output=True
+    )
+    armed_until = lease.until()
+    hold = {"id": lease.id, "state": "held", "base": str(lease.base)}
+    subprocess.run(asking(hold), check=True, capture_output=True)
+    assert lease.until() > armed_until
     assert lease.until() / 100 - 50 <= float(asked.read_text()) + 0.01
