@@ -8,6 +8,11 @@ sources=$(dirname "$0")
 output=$1
 name=localhost/llm-serving-build:$$
 
+# Somebody may be at it already: role serving_image can begin this beside other work.
+exec 9>"$output.lock"
+flock 9
+[ ! -e "$output" ] || exit 0
+
 work=$(mktemp -d "$(dirname "$output")/.build.XXXXXX")
 finish() {
     podman image rm --force "$name" >/dev/null 2>&1 || true
@@ -20,9 +25,10 @@ cp "$sources/serve.py" "$sources/Containerfile" "$work/"
 echo "$REQUIREMENT" > "$work/requirements.txt"
 "$PYTHON" -m pip install --quiet --require-hashes --only-binary :all: --no-deps --no-compile \
     --python-version "$PYTHON_VERSION" --target "$work/site" --requirement "$work/requirements.txt"
+# No file is waited for until it is on the disk: a build that loses its power is begun anew.
 # Device nodes are the container runtime's business, and cannot be unpacked everywhere. Python's bytecode must not be checked against
 # files' times, which the build takes away: every start, and every check of a container's health, would compile all that it imports.
-mmdebstrap --quiet --variant=essential --include="$PACKAGES" \
+mmdebstrap --quiet --variant=essential --include="$PACKAGES" --dpkgopt=force-unsafe-io \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
     --customize-hook='chroot "$1" sh -c "python3 -m compileall -q -f --invalidation-mode unchecked-hash /usr/lib/python3*"' \
