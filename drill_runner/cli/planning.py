@@ -1,5 +1,6 @@
 """From what was typed to a plan: the same way for every command that needs one."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,11 +32,14 @@ def plan_for(project: Project, name: str, inventory: Path | None) -> Plan:
     """
     drill = load_drill(project, name, faults := load_faults(project))
     source = inventory_of(project, inventory)
+    with ThreadPoolExecutor() as pool:  # Ansible starts for each question, which takes most of a second
+        matched = {use.targets: pool.submit(match_hosts, project, source, use.targets) for use in drill.faults}
+        loaded = load_inventory(project, source)
     return make_plan(
         drill=drill,
         faults=faults,
-        inventory=load_inventory(project, source),
-        targets_by_pattern={use.targets: match_hosts(project, source, use.targets) for use in drill.faults},
+        inventory=loaded,
+        targets_by_pattern={pattern: hosts.result() for pattern, hosts in matched.items()},
         run_id=new_run_id(drill.name, datetime.now(UTC)),
         source=project.shown(drill_path(project, name)),
     )

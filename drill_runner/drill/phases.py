@@ -27,13 +27,19 @@ LOAD_BALANCERS = "load_balancers"
 def steady_state(session: Session) -> None:
     """What must hold before anything is broken."""
     drill = session.plan.drill
+    started = time.monotonic()
     with session.phase(Phase.STEADY_STATE):
         bad = [check for check in session.check(Phase.STEADY_STATE, drill.steady_state) if check.outcome != "passed"]
         if bad:
             raise DrillOverError(f"no steady state: {bad[0].name}: {bad[0].message or bad[0].outcome}")
-        started = time.monotonic()
+        checked, view = time.monotonic(), session.view
+        # Clients are watched while the checks run; one answer more shows that it did not end with them.
         good = session.wait(
-            lambda: min(session.view.good_for(time.monotonic()), time.monotonic() - started) >= drill.steady_s,
+            lambda: (
+                min(view.good_for(time.monotonic()), time.monotonic() - started) >= drill.steady_s
+                and view.last_good is not None
+                and view.last_good >= checked
+            ),
             f"{drill.steady_s:g} s of good answers without a break",
             drill.steady_s + STEADY_WITHIN_S,
         )

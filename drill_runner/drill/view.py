@@ -19,7 +19,8 @@ class View:
         self.failed = 0
         """Probes since `count_from`."""
         self._from: float | None = None
-        self._last_good: float | None = None
+        self.last_good: float | None = None
+        """When the last good probe was due."""
         self.pool: PoolSample | None = None
         self._ups: dict[str, float] = {}
         self._left: dict[str, deque[Interval]] = {}
@@ -44,7 +45,7 @@ class View:
         if sample.outcome is Outcome.OK:
             self.good_in_a_row += 1
             self.good_since = sample.due if self.good_since is None else self.good_since
-            self._last_good = sample.due
+            self.last_good = sample.due
         else:
             self.failed += self._from is not None and sample.due >= self._from
             self.good_in_a_row, self.good_since = 0, None
@@ -78,7 +79,7 @@ class View:
         """Seconds since the last good probe was due, since `count_from` at most; 0 while the last one was good."""
         if self.good_in_a_row or self._from is None:
             return 0.0
-        return now - max(self._from, self._last_good or self._from)
+        return now - max(self._from, self.last_good or self._from)
 
     def good_for(self, now: float) -> float:
         """Seconds for which every answer was good; 0 while there is none."""

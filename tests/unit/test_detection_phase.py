@@ -23,6 +23,7 @@ NAME = "ModelIntegrity"
 NOW = time.monotonic()
 EFFECT = {"gpu2": Interval(lower=NOW - 10, upper=NOW - 9.9)}
 GOOD = ProbeSample(seq=0, due=NOW - 100, sent=NOW - 100, first_token=None, end=NOW - 99, outcome=Outcome.OK)
+AFTER_THE_CHECKS = replace(GOOD, due=NOW + 3600)
 SILENT = AlertSample(asked=NOW - 9, answered=NOW - 8, firing=None, error="HTTP status 502")
 
 
@@ -68,6 +69,7 @@ def told(folder: Path) -> list[tuple[str, str, float]]:
 
 
 ALERT = Detection(alert=NAME, within_s=5)
+LOAD_BALANCER = Detection(load_balancer="down", within_s=5)
 BOTH = Detection(load_balancer="down", alert=NAME, within_s=5)
 FIRED = ("alert", f"alert {NAME} fired", 7.9)
 LEFT = ("load_balancer", "gpu2 left the pool", 6.9)
@@ -119,7 +121,7 @@ def test_nothing_is_broken_for_an_alert_that_cannot_tell(
 ):
     monkeypatch.setattr(Session, "check", lambda *_: ())
     monkeypatch.setattr(phases, "ALERTMANAGER_WITHIN_S", 0.0)
-    steady = session(tmp_path, ALERT, GOOD, *samples)
+    steady = session(tmp_path, ALERT, GOOD, AFTER_THE_CHECKS, *samples)
     if why is None:
         phases.steady_state(steady)
         return
@@ -157,3 +159,21 @@ def test_what_is_no_replica_is_not_waited_for_in_the_pool(tmp_path: Path):
 def test_a_pool_that_was_never_seen_is_not_whole(tmp_path: Path):
     with pytest.raises(DrillOverError, match="not whole"):
         recovered(tmp_path, {}, "store1")
+
+
+def test_nothing_is_broken_where_the_last_good_answer_is_older_than_the_checks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A service that went silent while they ran was good for long enough, and no probe has failed yet."""
+    monkeypatch.setattr(Session, "check", lambda *_: ())
+    monkeypatch.setattr(phases, "STEADY_WITHIN_S", 0.2)
+    with pytest.raises(DrillOverError, match="clients were not answered well"):
+        phases.steady_state(session(tmp_path, LOAD_BALANCER, GOOD))
+
+
+def test_clients_are_watched_while_the_checks_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """So that a drill does not wait for as long again when they have ended."""
+    pause = time.sleep
+    monkeypatch.setattr(Session, "check", lambda *_: pause(0.1) or ())
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it waits once more"))
+    phases.steady_state(session(tmp_path, LOAD_BALANCER, GOOD, AFTER_THE_CHECKS))
