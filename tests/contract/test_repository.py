@@ -6,12 +6,14 @@ Ansible finds a missing include only when it gets there, which in a drill is too
 import fnmatch
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from drill_runner.catalog import Project, coverage, load_drill, load_drills, load_faults, load_studies
 from drill_runner.catalog.yaml_file import Plain, read_yaml
+from drill_runner.model.fault import Fault
 from drill_runner.model.study import Study
 
 PROJECT = Project(root=Path(__file__).resolve().parents[2])
@@ -26,6 +28,18 @@ FILES = sorted(
 TEMPLATE = re.compile(r"\{\{.*?\}\}")
 
 
+@cache
+def catalogue() -> dict[str, Fault]:
+    """All faults by name."""
+    return load_faults(PROJECT)
+
+
+@cache
+def read(path: Path) -> Plain:
+    """What a YAML file says."""
+    return read_yaml(PROJECT, path).value
+
+
 def mapping(value: Plain) -> dict[str, Plain]:
     """`value`, which has to be a mapping; nothing is an empty one."""
     assert isinstance(value, dict | None)
@@ -34,14 +48,14 @@ def mapping(value: Plain) -> dict[str, Plain]:
 
 def entry_points(role: str) -> dict[str, dict[str, Plain]]:
     """The options of a role by entry point."""
-    spec = mapping(read_yaml(PROJECT, PROJECT.roles / role / "meta/argument_specs.yml").value)["argument_specs"]
+    spec = mapping(read(PROJECT.roles / role / "meta/argument_specs.yml"))["argument_specs"]
     return {name: mapping(mapping(point).get("options")) for name, point in mapping(spec).items()}
 
 
 def defaults(role: str) -> dict[str, Plain]:
     """A role's `defaults/main.yml`."""
     path = PROJECT.roles / role / "defaults/main.yml"
-    return mapping(read_yaml(PROJECT, path).value) if path.exists() else {}
+    return mapping(read(path)) if path.exists() else {}
 
 
 def test_the_first_drills_ship() -> None:
@@ -50,18 +64,18 @@ def test_the_first_drills_ship() -> None:
 
 @pytest.mark.parametrize("drill", DRILLS)
 def test_a_drill_names_what_exists(drill: str) -> None:
-    loaded = load_drill(PROJECT, drill, load_faults(PROJECT))
+    loaded = load_drill(PROJECT, drill, catalogue())
     assert loaded.name == drill
 
 
 def test_every_fault_has_a_drill() -> None:
-    used = {use.fault for drill in load_drills(PROJECT, load_faults(PROJECT)).values() for use in drill.faults}
-    assert used == set(load_faults(PROJECT))
+    used = {use.fault for drill in load_drills(PROJECT, catalogue()).values() for use in drill.faults}
+    assert used == set(catalogue())
 
 
 @pytest.mark.parametrize("study", load_studies().values(), ids=lambda study: study.id)
 def test_every_class_of_incidents_is_covered_or_told_not_to_be(study: Study) -> None:
-    found = coverage(study, load_faults(PROJECT).values())
+    found = coverage(study, catalogue().values())
     told = [*(each.name for each in found.rehearsed), *(each.name for each in found.missing)]
     assert sorted(told) == sorted(study.classes)
     rest = found.without_class.share if found.without_class else 0
@@ -70,7 +84,7 @@ def test_every_class_of_incidents_is_covered_or_told_not_to_be(study: Study) -> 
 
 def test_no_fault_claims_what_happens_on_gpus() -> None:
     """Nor between them: the hosts that faults are tried on have none."""
-    claims = (each for fault in load_faults(PROJECT).values() for each in fault.manifest.stands_for)
+    claims = (each for fault in catalogue().values() for each in fault.manifest.stands_for)
     names = {name for each in claims for name in each.classes}
     assert {name for name in names if re.search("gpu|nccl|infiniband|silent", name)} == set()
 
@@ -114,7 +128,7 @@ def test_there_is_something_to_look_through() -> None:
 @pytest.mark.parametrize("file", FILES)
 def test_includes_find_what_they_name(file: str) -> None:
     path = PROJECT.root / file
-    missing = list(missing_includes(read_yaml(PROJECT, path).value, path, PROJECT.roles))
+    missing = list(missing_includes(read(path), path, PROJECT.roles))
     assert missing == []
 
 
