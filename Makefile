@@ -8,6 +8,8 @@ PYTHON ?= python3
 DRILL ?= server_crash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+# Where it is set, every process would compile all of this project anew: a fifth of a second each.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## What can be made

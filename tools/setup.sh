@@ -25,8 +25,9 @@ fi
 say "Python environment in .venv, about a minute"
 rm -f .venv/.ready
 [ -x .venv/bin/python ] && .venv/bin/python -c '' 2>/dev/null || { rm -rf .venv; "$python" -m venv .venv; }
-# Ansible's collections are 20 000 modules of which a run imports few: those are compiled when they are, not all here.
+# Compiled here by all cores, and only what is likely to be imported: of 20 000 modules, 15 000 are in Ansible's collections.
 .venv/bin/python -m pip install -qq --disable-pip-version-check --no-compile --require-hashes --requirement requirements.lock
+.venv/bin/python -m compileall -qq -j 0 -x '/ansible_collections/' .venv/lib || true # a file for another Python is not imported, either
 .venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 # Ansible's tasks on this machine, without compiling their modules each time; the file says more.
 mkdir -p .venv/var/cache/ansible-bytecode
