@@ -130,7 +130,8 @@ def _lines(runs: Path) -> int:
 def _undone(killed: float) -> tuple[float, float]:
     """Seconds from then until every undo had begun and until none was left to end, or until the patience was over.
 
-    An undo that was over before it was seen to have begun counts as begun when it was over.
+    An undo that was over before it was seen to have begun counts as begun when it was over, and one that was under way
+    already as begun then.
     """
     offset = time.time() - time.monotonic()  # hosts of the lab have this machine's clock
     undone_s = 0.0
@@ -147,7 +148,8 @@ def _undone(killed: float) -> tuple[float, float]:
         time.sleep(LOOK_EVERY_S)
     if waiting:
         undone_s = time.monotonic() - killed
-    return max((begun.get(name, undone_s) for name in waiting), default=undone_s), undone_s
+    latest = max((begun.get(name, undone_s) for name in waiting), default=undone_s)
+    return max(0.0, latest), undone_s
 
 
 def _leases() -> dict[str, float | None] | None:
