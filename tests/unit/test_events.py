@@ -54,9 +54,9 @@ def test_it_never_began_before_its_task_whatever_the_target_says():
 
 def test_the_start_is_of_the_same_task_on_the_same_host():
     told = after(
-        event("runner_on_start", 9.0, host="gpu2"),
-        event("runner_on_start", 8.0, task_uuid="another"),
         event("runner_on_start", 4.0),
+        event("runner_on_start", 3.0, host="gpu2"),
+        event("runner_on_start", 2.0, task_uuid="another"),
         event("runner_on_ok", 1.0, effect()),
     )
     assert told.effects[0].took_hold.lower == NOW - 4.0
