@@ -8,34 +8,23 @@ from pathlib import Path
 
 import pytest
 import testinfra
+from asking import PROGRAM, RESTIC, run, status
 
 testinfra_hosts = ["ansible://llm_servers"]
 
 INVENTORY = Path(os.environ["ANSIBLE_CONFIG"]).parent / "inventories/molecule"
 STATE = Path.home() / ".local/state/drill_runner/drill-molecule"
 WEIGHTS = "/srv/molecule-models/model.gguf"
-PROGRAM = "/usr/local/libexec/model-backup"
 BACKUP = "model-backup@weights.service"
 RESTORE = f"systemd-run --quiet --wait --pipe --collect --unit=model-restore {PROGRAM} restore weights"
-RESTIC = "set -a; . /etc/model-backup/environment; restic"
 
 
 @pytest.fixture(autouse=True)
-def as_root(host):
+def as_root_and_whole_again(host):
     with host.sudo():
         yield
         done = host.run(RESTORE)
         assert done.rc == 0, done.stderr
-
-
-def run(host, command):
-    done = host.run(command)
-    assert done.rc == 0, done.stderr
-    return done.stdout
-
-
-def status(host, kind="weights"):
-    return json.loads(host.file(f"/var/lib/model-backup/status/{kind}.json").content_string)
 
 
 @pytest.fixture
@@ -78,7 +67,7 @@ def test_deploy_made_a_backup_of_each_kind(host, kind, rpo_s, files, size):
 
 def test_facts_and_metrics_say_the_same(host):
     facts = json.loads(run(host, "/etc/ansible/facts.d/model_backup.fact"))
-    assert facts["weights"] == status(host)
+    assert facts["weights"] == status(host, "weights")
     made = datetime.fromisoformat(facts["weights"]["last_success_utc"]).timestamp()
     lines = run(host, "cat /var/lib/prometheus/node-exporter/model_backup.prom").splitlines()
     assert f'model_backup_last_success_timestamp_seconds{{kind="weights"}} {made:.0f}' in lines
@@ -115,7 +104,7 @@ def test_verify_goes_through_all_parts_in_turn(host):
     parts = [json.loads(run(host, f"{PROGRAM} verify"))["part"] for _ in range(3)]
     assert set(parts) == {"1/2", "2/2"}
     assert parts[0] == parts[2]
-    assert status(host)["verified_utc"]
+    assert status(host, "weights")["verified_utc"]
 
 
 def test_passwords_are_for_root_only(host):
@@ -133,10 +122,10 @@ def test_no_password_is_on_a_command_line(host):
 
 
 def test_rotten_weights_are_refused_and_the_good_backup_stays(host):
-    before = status(host)
+    before = status(host, "weights")
     corrupt(host)
     assert host.run(f"systemctl start {BACKUP}").rc != 0
-    after = status(host)
+    after = status(host, "weights")
     assert "do not match" in after["last_error"]
     assert after["snapshot"] == before["snapshot"]
 
@@ -144,7 +133,7 @@ def test_rotten_weights_are_refused_and_the_good_backup_stays(host):
 @pytest.mark.parametrize("hurt", [corrupt, lambda host: run(host, f"rm {WEIGHTS}")], ids=["corrupted", "deleted"])
 @pytest.mark.parametrize("origin", ["", "--from copy", "--snapshot"])
 def test_restore_brings_them_back(host, hurt, origin):
-    wanted = f"{origin} {status(host)['snapshot']}" if origin == "--snapshot" else origin
+    wanted = f"{origin} {status(host, 'weights')['snapshot']}" if origin == "--snapshot" else origin
     hurt(host)
     report = json.loads(run(host, f"{RESTORE} {wanted}"))
     assert (report["changed"], report["restored"]) == (True, ["model.gguf"])
@@ -162,15 +151,15 @@ def test_a_chunk_that_rots_on_the_store_is_found_and_does_not_get_out(host):
         done = host.run(f"{PROGRAM} verify --all")
         assert done.rc == 1
         assert f"the fast tier is corrupted: remove these chunks on the store: {name}" in done.stderr
-        assert name in status(host)["verify_error"]
+        assert name in status(host, "weights")["verify_error"]
         run(host, f"rm {WEIGHTS}")
         report = json.loads(run(host, RESTORE))
-        assert (report["fast"], report["snapshot"]) == ([], status(host)["snapshot"])
+        assert (report["fast"], report["snapshot"]) == ([], status(host, "weights")["snapshot"])
         assert weights_are_right(host)
     finally:
         on_store(f"mv /srv/kept {chunk}")
     run(host, f"{PROGRAM} verify --all")
-    assert status(host)["verify_error"] is None
+    assert status(host, "weights")["verify_error"] is None
 
 
 def test_the_store_removes_old_chunks_that_no_backup_names_and_no_others(host):
@@ -197,7 +186,7 @@ def test_the_store_removes_old_chunks_that_no_backup_names_and_no_others(host):
 
 def test_every_backup_is_in_the_second_repository(host):
     run(host, f"systemctl start {BACKUP}")
-    now = status(host)
+    now = status(host, "weights")
     assert (now["copied_snapshot"], now["copy_error"]) == (now["snapshot"], None)
     copied = json.loads(run(host, f"{RESTIC} -r $MODEL_BACKUP_COPY_RESTIC_REPOSITORY snapshots --json --no-lock"))
     assert now["snapshot"] in {item["original"] for item in copied}
@@ -229,13 +218,13 @@ def test_a_killed_restore_never_serves_half_a_file(host, after_s):
 
 @pytest.mark.parametrize("after_s", [0.2, 0.6, 1.0])
 def test_a_killed_backup_loses_nothing(host, after_s):
-    before = status(host)["snapshot"]
+    before = status(host, "weights")["snapshot"]
     run(host, f"systemctl start --no-block {BACKUP}")
     host.run(f"sleep {after_s}; systemctl kill -s KILL {BACKUP}")
     run(host, f"systemctl reset-failed {BACKUP}; systemctl start {BACKUP}")
     snapshots = run(host, f"{RESTIC} snapshots --json --no-lock")
     assert before in {item["id"] for item in json.loads(snapshots)}
-    assert status(host)["last_error"] is None
+    assert status(host, "weights")["last_error"] is None
 
 
 def test_weights_that_rot_while_they_are_archived_are_not_a_good_backup(host, slow):
@@ -243,7 +232,7 @@ def test_weights_that_rot_while_they_are_archived_are_not_a_good_backup(host, sl
     done = host.run(f"PATH=/usr/local/lib/molecule-rot:$PATH {PROGRAM} backup weights")
     assert done.rc == 1
     assert "weights changed while they were archived" in done.stderr
-    assert json.loads(run(host, f"{slow} restore weights"))["snapshot"] == status(host)["snapshot"]
+    assert json.loads(run(host, f"{slow} restore weights"))["snapshot"] == status(host, "weights")["snapshot"]
     assert weights_are_right(host)
 
 
@@ -261,7 +250,7 @@ def test_another_manifest_gets_nothing_in_place(host):
 
 def test_a_hosts_own_credentials_cannot_take_its_backups_away(host):
     run(host, f"systemctl start {BACKUP}")
-    kept = status(host)["snapshot"]
+    kept = status(host, "weights")["snapshot"]
     run(host, f"{RESTIC} unlock --remove-all")  # of backups that were killed
     attack = host.run(f"{RESTIC} forget --prune {kept}")
     assert "403 Forbidden" in attack.stderr + attack.stdout

@@ -4,30 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
+from asking import PROGRAM, RESTIC, run, status
 
 testinfra_hosts = ["ansible://lb1"]
+pytestmark = pytest.mark.usefixtures("as_root")
 
 SECRET = Path.home() / ".local/state/drill_runner/drill-molecule/secrets/s3_lb1"
-PROGRAM = "/usr/local/libexec/model-backup"
-RESTIC = "set -a; . /etc/model-backup/environment; restic"
 ADAPTER = "/srv/adapters/molecule-lora/adapter_model.safetensors"
 RULES = "/etc/prometheus/rules/drills.yml"
-
-
-@pytest.fixture(autouse=True)
-def as_root(host):
-    with host.sudo():
-        yield
-
-
-def run(host, command):
-    done = host.run(command)
-    assert done.rc == 0, done.stderr
-    return done.stdout
-
-
-def status(host, kind):
-    return json.loads(host.file(f"/var/lib/model-backup/status/{kind}.json").content_string)
 
 
 @pytest.mark.parametrize(("kind", "rpo_s"), [("adapters", 3600), ("monitoring", 86400)])
