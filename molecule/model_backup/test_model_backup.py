@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +26,16 @@ def as_root_and_whole_again(host):
         yield
         done = host.run(RESTORE)
         assert done.rc == 0, done.stderr
+
+
+@pytest.fixture
+def tried_again_at_once(host):
+    """The wait for it would be a quarter of an hour."""
+    folder = "/run/systemd/system/model-backup-retry@configuration.service.d"
+    run(host, f"mkdir -p {folder}; printf '[Service]\nEnvironment=WAIT_S=1\n' > {folder}/soon.conf")
+    run(host, "systemctl stop model-backup-retry@configuration; systemctl daemon-reload")
+    yield
+    run(host, f"rm -r {folder}; systemctl daemon-reload")
 
 
 @pytest.fixture
@@ -262,3 +273,25 @@ def test_a_repository_that_is_not_ours_is_refused(host):
     done = host.run(f"RESTIC_CACERT=/etc/hostname {PROGRAM} backup weights")
     assert done.rc == 1
     assert "is not trusted" in done.stderr
+
+
+@pytest.mark.usefixtures("tried_again_at_once")
+def test_a_run_that_failed_is_tried_again_until_it_succeeds(host):
+    """Its timer would come round in minutes, that of weights in hours, and until then no drill may rely on backups."""
+    unit = "model-backup@configuration.service"
+    run(host, "mv /etc/model-backup/ca.crt /etc/model-backup/kept")
+    try:
+        assert host.run(f"systemctl start {unit}").rc != 0
+        first = run(host, f"systemctl show -P InvocationID {unit}")
+        wait_until(lambda: run(host, f"systemctl show -P InvocationID {unit}") != first)
+        assert "is not trusted" in status(host, "configuration")["last_error"]
+    finally:
+        run(host, "mv /etc/model-backup/kept /etc/model-backup/ca.crt")
+    wait_until(lambda: status(host, "configuration")["last_error"] is None)
+
+
+def wait_until(what):
+    deadline = time.monotonic() + 60
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)

@@ -503,6 +503,12 @@ NO_SFTP = (
             "backup: Fatal: odd",
         ),
         (1, "", "restic backup: exit code 1"),
+        (
+            2,
+            "Fatal: odd\npanic: runtime error\n\ngoroutine 1 [running]:\n\tx.go:75 +0x93",
+            "it crashed: panic: runtime error",
+        ),
+        (2, "unexpected fault\nfatal error: fault\n[signal SIGBUS]\n\tx.go:75 +0x93", "it crashed: fatal error: fault"),
         *(
             (1, f"subprocess ssh: {ssh}\nFatal: unable to open repository at sftp:ops@store:/x: {NO_SFTP}", text)
             for ssh in ("ssh: connect to host store port 22: Connection refused", "Host key verification failed.")

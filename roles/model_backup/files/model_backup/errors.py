@@ -38,6 +38,9 @@ NO_SFTP = "unable to start the sftp session"
 SSH = "subprocess ssh: "
 """What restic puts before each line of ssh's, which says why."""
 
+CRASHES = ("panic: ", "fatal error: ")
+"""How Go begins what it says of a crash. What follows is for restic's authors."""
+
 SAID = (
     ((NO_SFTP,), "the repository cannot be reached over SFTP: as root on this host, see what ssh says to its address"),
     (("401 Unauthorized", "(401)"), "the repository does not let this host in: compare the login with the store's"),
@@ -72,6 +75,8 @@ def message(stderr: str, code: int) -> str:
     """Return restic's last message, of whichever kind: plain, or JSON."""
     lines = [line for line in stderr.splitlines() if line.strip()]
     said = lines[-1] if lines else f"exit code {code}"
+    if crash := next((line for line in lines if line.startswith(CRASHES)), None):
+        return f"it crashed: {crash}"
     if NO_SFTP in said and (by_ssh := [line.removeprefix(SSH) for line in lines if line.startswith(SSH)]):
         return by_ssh[-1]
     with contextlib.suppress(ValueError, KeyError, TypeError):
