@@ -1,6 +1,8 @@
 """A target that nobody can reach, or that is switched off while it is broken, puts itself right."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -11,7 +13,7 @@ import pytest
 
 from drill_runner.model.result import Verdict
 from tests.integration.conftest import PROJECT, Ended, command, records
-from tests.torture.kill import CLEAN_WITHIN_S, look_for_leases
+from tests.torture.kill import CLEAN_WITHIN_S, look_for_leases, until_both_serve
 from tests.torture.residue import LAB, Snapshot, differences, look
 
 TARGET = "gpu1"
@@ -142,4 +144,28 @@ def test_damage_beyond_what_was_agreed_on_ends_the_drill(drill, tmp_path: Path, 
     assert "more damage than was agreed on" in ended.result.reasons[0].text
     assert "abort_if.outage_s is 2" in ended.result.reasons[0].text
     assert [record["reverted"] for record in ended.journal("run_ended")] == [True]
+    until_clean(before)
+
+
+def test_a_restore_whose_controller_dies_is_completed(before: Snapshot):
+    """The host has stopped its engine for it, and starts it again; who let the host out of the pool may be gone."""
+    program = str(Path(sys.executable).with_name("ansible-playbook"))
+    asked = [program, "-i", str(PROJECT.lab_inventory), "playbooks/restore.yml", "-e", f"restore_targets={TARGET}"]
+    engine = "for what in ActiveState InvocationID; do systemctl show -P $what llm-server.service; done"
+    served = on_target(engine).split()
+    restore = subprocess.Popen(asked, cwd=PROJECT.root, stdout=subprocess.DEVNULL, start_new_session=True)
+    deadline = time.monotonic() + CLEAN_WITHIN_S
+    try:
+        while on_target(engine).split()[0] == "active":
+            assert time.monotonic() < deadline
+            assert restore.poll() is None
+            time.sleep(0.02)
+    finally:
+        os.killpg(restore.pid, signal.SIGKILL)
+        restore.wait()
+    while (now := on_target(engine).split())[0] != "active":
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert now[1] != served[1]
+    until_both_serve()
     until_clean(before)
