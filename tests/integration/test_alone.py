@@ -167,5 +167,5 @@ def test_a_restore_whose_controller_dies_is_completed(before: Snapshot):
         assert time.monotonic() < deadline
         time.sleep(0.2)
     assert now[1] != served[1]
-    until_both_serve()
+    assert until_both_serve() == ()
     until_clean(before)

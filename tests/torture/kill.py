@@ -82,13 +82,14 @@ def _kill_at(point: Point, before: Snapshot, folder: Path) -> Fate:
         run.wait()
     lines = _lines(runs)
     begun, undone = _undone(killed) if reached else (0.0, 0.0)
-    left = tuple(_left(before))
-    until_both_serve()
+    left = (*_left(before), *until_both_serve())
     return Fate(point, lines, None if reached else run.returncode, begun, undone, left)
 
 
-def until_both_serve() -> None:
+def until_both_serve() -> tuple[str, ...]:
     """Wait until every replica is in the pool, so that every kill meets the same service; undrain what is drained.
+
+    Returns who does not serve all the same.
 
     A recovery that died with its runner has left its target drained. That is no fault's doing and no target can know of
     it; `drill_runner resume` would have ended the recovery.
@@ -98,9 +99,10 @@ def until_both_serve() -> None:
         if "DRAIN" in states or time.monotonic() > deadline:
             program = str(Path(command()[0]).with_name("ansible-playbook"))
             playbook = [program, "-i", str(PROJECT.lab_inventory), "playbooks/undrain.yml"]
-            subprocess.run(playbook, cwd=PROJECT.root, check=True, capture_output=True)
-            return
+            done = subprocess.run(playbook, cwd=PROJECT.root, check=False, capture_output=True)
+            return tuple(f"pool: {name} is {now}" for name, now in pool().items() if now != "UP" or done.returncode)
         time.sleep(0.2)
+    return ()
 
 
 def pool() -> dict[str, str]:
