@@ -30,6 +30,7 @@ from model_backup.errors import BackupError
 from model_backup.files import alone
 from model_backup.restic import Restic, Server, server
 from model_backup.restore_weights import _put_in_place
+from model_backup.settings import Repository
 from model_backup.verified import Verified, signature
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -222,6 +223,15 @@ def test_an_unreachable_repository_is_said_at_once_and_the_last_good_backup_kept
     assert (after["last_success_utc"], after["snapshot"], after["rpo_s"]) == ("2026-01-02T03:04:05Z", "abc", 3600)
     assert "cannot be reached" in after["last_error"]
     assert after["last_run_utc"] > after["last_success_utc"]
+
+
+def test_an_authority_that_is_gone_is_said_by_its_name(tmp_path: Path) -> None:
+    gone = tmp_path / "ca.crt"
+    with socket.create_server(("127.0.0.1", 0)) as store:
+        where = f"rest:https://127.0.0.1:{store.getsockname()[1]}/gpu1/"
+        there = Repository({"RESTIC_REPOSITORY": where, "RESTIC_CACERT": str(gone)})
+        with pytest.raises(BackupError, match=f"^{gone}: no such file: "):
+            Restic(there, "gpu1").reach()
 
 
 @pytest.mark.parametrize(

@@ -92,14 +92,17 @@ class Restic:
             return
         at = f"{found.host}:{found.port}"
         try:
-            missing = found.bucket is not None and found.lacks(found.bucket, self.repository.authority)
+            no_bucket = found.bucket is not None and found.lacks(found.bucket, self.repository.authority)
             if found.bucket is None:
                 found.greet(self.repository.authority)
+        except FileNotFoundError as error:
+            missing = f"{self.repository.authority}: no such file"
+            raise BackupError(f"{missing}: without it, the repository at {at} is not trusted") from error
         except ssl.SSLError as error:
             raise BackupError(f"the certificate of the repository at {at} is not trusted: {error}") from error
         except (OSError, http.client.HTTPException) as error:
             raise BackupError(f"the repository at {at} cannot be reached: {error}") from error
-        if missing:
+        if no_bucket:
             raise BackupError(f"there is no bucket {found.bucket} at {at}: make it, or correct model_backup_repository")
 
     def _run(self, *arguments: str, extra: Mapping[str, str] | None = None) -> str:
