@@ -61,10 +61,7 @@ drills: lab-up ## Every drill, against the lab
 	pytest --ansible-inventory=inventories/lab tests/integration
 
 .PHONY: test
-test: check ## Everything
-	@# The slow ones wait for most of their time; molecule begins with hosts that nobody is in a hurry for.
-	@$(MAKE) --jobs 2 --output-sync=line check-slow molecule
-	@$(MAKE) drills
+test: check check-slow molecule drills ## Everything
 
 .PHONY: torture
 torture: lab-up ## The runner killed at 200 instants of all drills: nothing may stay broken
