@@ -8,14 +8,15 @@ sources=$(dirname "$0")
 output=$1
 name=localhost/llm-serving-build:$$
 
-# Somebody may be at it already: role serving_image can begin this beside other work.
+# Somebody may be at it already: role serving_image can begin this beside other work. A process that podman leaves behind must not keep
+# the lock: `9>&-`.
 exec 9>"$output.lock"
 flock 9
 [ ! -e "$output" ] || exit 0
 
 work=$(mktemp -d "$(dirname "$output")/.build.XXXXXX")
 finish() {
-    podman image rm --force "$name" >/dev/null 2>&1 || true
+    podman image rm --force "$name" >/dev/null 2>&1 9>&- || true
     rm -rf "$work"
 }
 trap finish EXIT
@@ -37,8 +38,8 @@ mmdebstrap --quiet --variant=essential --include="$PACKAGES" --dpkgopt=force-uns
 # One layer and no time of build in it: the same inputs give nearly the same image.
 podman build --quiet --isolation chroot --layers=false --timestamp 0 \
     --label org.opencontainers.image.title=llm-serving --label "org.opencontainers.image.version=${REQUIREMENT%% *}" \
-    --tag "$name" "$work" >/dev/null
-podman push --quiet --digestfile "$work/digest" "$name" "oci-archive:$work/image:llm-serving"
+    --tag "$name" "$work" >/dev/null 9>&-
+podman push --quiet --digestfile "$work/digest" "$name" "oci-archive:$work/image:llm-serving" 9>&-
 
 # The archive comes last: where it is, everything is.
 chmod 0644 "$work/digest" "$work/image"
