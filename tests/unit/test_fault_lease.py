@@ -1,16 +1,18 @@
 """The module in the hands of an Ansible that is told to end."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
-from plugins.module_utils.lease import Lease
+from plugins.module_utils.lease import Lease, uptime_s
 
 pytestmark = pytest.mark.slow  # starts processes and waits for them
 
@@ -57,6 +59,16 @@ def arming(lease: Lease, prepare: str, renew_within_s: float, proof: str = "true
     )
 
 
+def once_it_is_read(pipe: Path) -> TextIO:
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return os.fdopen(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK), "w")
+        except OSError:
+            assert time.monotonic() < deadline, "nobody reads"
+            time.sleep(0.01)
+
+
 def test_an_arming_on_the_controller_that_is_told_to_end_is_completed(lease: Lease, tmp_path: Path) -> None:
     """As when the runner is killed while it arms a fault that takes its target away.
 
@@ -98,3 +110,24 @@ def test_neither_does_a_proof_that_takes_long_before_the_break(lease: Lease, tmp
     subprocess.run(asking(hold), check=True, capture_output=True)
     assert lease.until() > armed_until
     assert lease.until() / 100 - 50 <= float(asked.read_text()) + 0.01
+
+
+def test_nor_a_renewal_that_takes_long(lease: Lease) -> None:
+    """It meets another lease first, whose terms come slowly."""
+    subprocess.run(arming(lease, "true", 50), check=True, capture_output=True)
+    armed_until = lease.until()
+    slow = lease.base / "before"
+    slow.mkdir()
+    os.mkfifo(slow / "lease.json")
+    terms = (lease.folder / "lease.json").read_text()
+    with subprocess.Popen(asking({"run": "by hand", "state": "renewed", "base": str(lease.base)})) as renewal:
+        try:
+            with once_it_is_read(slow / "lease.json") as out:
+                asked = uptime_s()
+                time.sleep(1)
+                out.write(terms.replace("by hand", "another run"))
+            assert renewal.wait(PATIENCE_S) == 0
+        finally:
+            renewal.kill()
+    assert lease.until() > armed_until
+    assert lease.until() / 100 - 50 <= asked + 0.01
