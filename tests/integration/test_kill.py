@@ -1,5 +1,6 @@
 """The runner is killed with SIGKILL at an instant of each drill; the hosts put everything right alone."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -13,14 +14,17 @@ from tests.torture.residue import look
 SEED = 20261124
 
 
-def enough() -> list[str]:
+def faults_by_drill() -> dict[str, frozenset[str]]:
+    catalogue = load_faults(PROJECT)
+    names = sorted(path.stem for path in PROJECT.drills.glob("*.yml"))
+    return {name: frozenset(use.fault for use in load_drill(PROJECT, name, catalogue).faults) for name in names}
+
+
+def enough(faults: Mapping[str, frozenset[str]]) -> list[str]:
     """Drills that together break all that drills break: no two of the same faults, none with some of another's only.
 
     `make torture` kills the runner in every drill, and often.
     """
-    catalogue = load_faults(PROJECT)
-    names = sorted(path.stem for path in PROJECT.drills.glob("*.yml"))
-    faults = {name: frozenset(use.fault for use in load_drill(PROJECT, name, catalogue).faults) for name in names}
     return [
         name
         for name, own in faults.items()
@@ -28,7 +32,8 @@ def enough() -> list[str]:
     ]
 
 
-DRILLS = enough()
+FAULTS = faults_by_drill()
+DRILLS = enough(FAULTS)
 POINTS = max(20, len(DRILLS))
 
 
@@ -43,6 +48,13 @@ class Baseline:
 @pytest.fixture(scope="module")
 def baseline() -> Baseline:
     return Baseline()
+
+
+def test_the_drills_are_enough():
+    assert {fault for name in DRILLS for fault in FAULTS[name]} == {fault for own in FAULTS.values() for fault in own}
+    a, b = frozenset("a"), frozenset("b")
+    assert enough({"one": a, "same": a, "both": a | b, "other": b, "alone": frozenset("c")}) == ["both", "alone"]
+    assert enough({"one": a, "same": a, "two": b}) == ["one", "two"]
 
 
 @pytest.mark.parametrize("point", list(points(DRILLS, POINTS, SEED)), ids=str)
