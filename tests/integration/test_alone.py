@@ -147,22 +147,25 @@ def test_damage_beyond_what_was_agreed_on_ends_the_drill(drill, tmp_path: Path, 
     until_clean(before)
 
 
-def test_a_restore_whose_controller_dies_is_completed(before: Snapshot):
+@pytest.mark.parametrize(
+    ("playbook", "targets"), [("restore.yml", "restore_targets"), ("recover_volume.yml", "recover_targets")]
+)
+def test_a_repair_whose_controller_dies_is_completed(playbook: str, targets: str, before: Snapshot):
     """The host has stopped its engine for it, and starts it again; who let the host out of the pool may be gone."""
     program = str(Path(sys.executable).with_name("ansible-playbook"))
-    asked = [program, "-i", str(PROJECT.lab_inventory), "playbooks/restore.yml", "-e", f"restore_targets={TARGET}"]
+    asked = [program, "-i", str(PROJECT.lab_inventory), f"playbooks/{playbook}", "-e", f"{targets}={TARGET}"]
     engine = "for what in ActiveState InvocationID; do systemctl show -P $what llm-server.service; done"
     served = on_target(engine).split()
-    restore = subprocess.Popen(asked, cwd=PROJECT.root, stdout=subprocess.DEVNULL, start_new_session=True)
+    repair = subprocess.Popen(asked, cwd=PROJECT.root, stdout=subprocess.DEVNULL, start_new_session=True)
     deadline = time.monotonic() + CLEAN_WITHIN_S
     try:
         while on_target(engine).split()[0] == "active":
             assert time.monotonic() < deadline
-            assert restore.poll() is None
+            assert repair.poll() is None
             time.sleep(0.02)
     finally:
-        os.killpg(restore.pid, signal.SIGKILL)
-        restore.wait()
+        os.killpg(repair.pid, signal.SIGKILL)
+        repair.wait()
     while (now := on_target(engine).split())[0] != "active":
         assert time.monotonic() < deadline
         time.sleep(0.2)
