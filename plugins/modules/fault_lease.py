@@ -194,25 +194,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils import lease_keeper
+from ansible.module_utils import lease_process
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lease import (
-    DEFAULT_BASE,
-    Lease,
-    LeaseError,
-    ProcessKeeper,
-    Scripts,
-    SystemdKeeper,
-    Terms,
-    all_leases,
-    arm,
-    await_effect,
-    await_end,
-    prove,
-    staged,
-    systemd_runs,
-    uptime_s,
-)
+from ansible.module_utils.lease import DEFAULT_BASE, Lease, LeaseError, Scripts, Terms, all_leases, uptime_s
+from ansible.module_utils.lease_keepers import ProcessKeeper, SystemdKeeper, systemd_runs
+from ansible.module_utils.lease_life import arm, await_effect, await_end, prove, staged
 
 BEGAN = uptime_s()
 """When the controller asked, but for the way here. It may be dead by now, and only lets faults last from then on."""
@@ -245,7 +231,7 @@ REQUIRED = [
 
 def keeper_named(name: str) -> SystemdKeeper | ProcessKeeper:
     """The keeper that `lease.json` or a task names."""
-    return SystemdKeeper() if name == "systemd" else ProcessKeeper(inspect.getsource(lease_keeper))
+    return SystemdKeeper() if name == "systemd" else ProcessKeeper(inspect.getsource(lease_process))
 
 
 def armed(module: AnsibleModule) -> dict[str, object]:

@@ -14,14 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from plugins.module_utils import lease as leases
-from plugins.module_utils import lease_keeper
-from plugins.module_utils.lease import Lease, LeaseError, ProcessKeeper, Scripts, Terms
+from plugins.module_utils import lease_life, lease_process
+from plugins.module_utils.lease import Lease, LeaseError, Scripts, Terms, all_leases, describe, uptime_s
+from plugins.module_utils.lease_keepers import ProcessKeeper, run
+from plugins.module_utils.lease_life import Effect, await_effect, await_end, prove, stage, staged
 
 pytestmark = pytest.mark.slow  # starts processes and waits for them
 
 PATIENCE_S = 20.0
-KEEPER = ProcessKeeper(inspect.getsource(lease_keeper))
+KEEPER = ProcessKeeper(inspect.getsource(lease_process))
 TERMS = Terms(run="r", fault="simulated", host="h1", limit_s=60.0, created=time.time(), keeper="process")
 
 
@@ -62,17 +63,17 @@ def lease(tmp_path: Path) -> Iterator[Lease]:
         undo = made.folder / "undo"
         undo.write_text("exit 0")
         with contextlib.suppress(LeaseError):
-            leases.await_end(made, kept, PATIENCE_S)
+            await_end(made, kept, PATIENCE_S)
 
 
 def arm(lease: Lease, scripts: Scripts, limit_s: float = 60.0, renew_within_s: float = 0.0) -> None:
     terms = replace(TERMS, limit_s=limit_s, renew_within_s=renew_within_s)
-    assert leases.arm(lease, KEEPER, terms, scripts, env={}, files={}, within_s=PATIENCE_S)
+    assert lease_life.arm(lease, KEEPER, terms, scripts, env={}, files={}, within_s=PATIENCE_S)
 
 
-def hold(lease: Lease, within_s: float = PATIENCE_S) -> leases.Effect:
+def hold(lease: Lease, within_s: float = PATIENCE_S) -> Effect:
     lease.go()
-    return leases.await_effect(lease, within_s)
+    return await_effect(lease, within_s)
 
 
 def undos(broken: Path) -> int:
@@ -98,10 +99,10 @@ class TestArming:
         arm(lease, scripts)
         assert lease.status() == "armed"
         assert not broken.exists()
-        assert leases.prove(lease, 5)[0] is False
+        assert prove(lease, 5)[0] is False
 
     def test_folder_is_for_root_alone(self, lease: Lease, scripts: Scripts) -> None:
-        leases.stage(lease, TERMS, scripts, env={}, files={"password": "s"})
+        stage(lease, TERMS, scripts, env={}, files={"password": "s"})
         assert {path: path.stat().st_mode & 0o777 for path in (lease.folder, lease.state)} == {
             lease.folder: 0o700,
             lease.state: 0o700,
@@ -111,7 +112,7 @@ class TestArming:
     def test_scripts_find_their_variables(self, lease: Lease, tmp_path: Path) -> None:
         out = tmp_path / "out"
         prepare = f'printf "%s|%s" "$WHAT" "$DRILL_LEASE_STATE" >{out}'
-        leases.stage(lease, TERMS, Scripts("", "", "", prepare), env={"WHAT": "it's $HOME; 'x'"}, files={})
+        stage(lease, TERMS, Scripts("", "", "", prepare), env={"WHAT": "it's $HOME; 'x'"}, files={})
         assert out.read_text() == f"it's $HOME; 'x'|{lease.state}"
 
     def test_failing_prepare_leaves_nothing(self, lease: Lease, scripts: Scripts) -> None:
@@ -121,7 +122,7 @@ class TestArming:
 
     def test_again_is_the_same(self, lease: Lease, scripts: Scripts) -> None:
         arm(lease, scripts)
-        assert not leases.arm(lease, KEEPER, TERMS, scripts, env={}, files={}, within_s=PATIENCE_S)
+        assert not lease_life.arm(lease, KEEPER, TERMS, scripts, env={}, files={}, within_s=PATIENCE_S)
 
     @pytest.mark.parametrize("change", [{"undo": "true"}, {"inject": "true"}, {"proof": "true"}])
     def test_another_lease_does_not_take_its_place(
@@ -129,10 +130,10 @@ class TestArming:
     ) -> None:
         arm(lease, scripts)
         with pytest.raises(LeaseError, match="in use"):
-            leases.staged(lease, TERMS, replace(scripts, **change), env={})
+            staged(lease, TERMS, replace(scripts, **change), env={})
 
     def test_arming_that_was_cut_short_is_done_again(self, lease: Lease, scripts: Scripts) -> None:
-        leases.stage(lease, TERMS, scripts, env={}, files={})
+        stage(lease, TERMS, scripts, env={}, files={})
         (lease.folder / "lease.json").unlink()
         (lease.folder / "go").touch()
         arm(lease, scripts)
@@ -172,8 +173,8 @@ class TestHolding:
 
     def test_lease_that_has_ended_never_breaks_again(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
         arm(lease, scripts)
-        assert leases.run("/bin/sh", str(lease.folder / "end")).returncode == 0
-        assert leases.run("/bin/sh", str(lease.folder / "hold")).returncode == 1
+        assert run("/bin/sh", str(lease.folder / "end")).returncode == 0
+        assert run("/bin/sh", str(lease.folder / "hold")).returncode == 1
         assert not broken.exists()
 
 
@@ -182,14 +183,14 @@ class TestEnding:
         arm(lease, scripts)
         hold(lease)
         assert broken.exists()
-        leases.await_end(lease, kept, PATIENCE_S)
+        await_end(lease, kept, PATIENCE_S)
         assert not broken.exists()
         assert not lease.exists()
         assert undos(broken) == 1
 
     def test_before_it_began(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
         arm(lease, scripts)
-        leases.await_end(lease, kept, PATIENCE_S)
+        await_end(lease, kept, PATIENCE_S)
         assert not lease.exists()
         assert undos(broken) == 0
 
@@ -228,19 +229,19 @@ class TestEnding:
         assert not lease.renew()
 
     def test_by_when_whoever_renewed_it_was_there_for_sure(self, lease: Lease, scripts: Scripts) -> None:
-        leases.stage(lease, replace(TERMS, renew_within_s=100), scripts, env={}, files={}, alive=leases.uptime_s() - 40)
-        assert lease.until() == pytest.approx((leases.uptime_s() + 60) * 100, abs=PATIENCE_S * 100)
-        assert lease.renew(leases.uptime_s() - 70)
-        assert lease.until() < (leases.uptime_s() + 61) * 100, "half a period is left: less than it has"
+        stage(lease, replace(TERMS, renew_within_s=100), scripts, env={}, files={}, alive=uptime_s() - 40)
+        assert lease.until() == pytest.approx((uptime_s() + 60) * 100, abs=PATIENCE_S * 100)
+        assert lease.renew(uptime_s() - 70)
+        assert lease.until() < (uptime_s() + 61) * 100, "half a period is left: less than it has"
         assert lease.renew()
-        assert lease.until() > (leases.uptime_s() + 99 - PATIENCE_S) * 100
+        assert lease.until() > (uptime_s() + 99 - PATIENCE_S) * 100
         later = lease.until()
-        assert lease.renew(leases.uptime_s() - 40)
+        assert lease.renew(uptime_s() - 40)
         assert lease.until() == later, "a late renewal takes nothing away"
 
     def test_with_half_a_period_after_a_long_arming(self, lease: Lease, scripts: Scripts) -> None:
-        leases.stage(lease, replace(TERMS, renew_within_s=200), scripts, env={}, files={}, alive=0.0)
-        assert lease.until() == pytest.approx((leases.uptime_s() + 100) * 100, abs=PATIENCE_S * 100)
+        stage(lease, replace(TERMS, renew_within_s=200), scripts, env={}, files={}, alive=0.0)
+        assert lease.until() == pytest.approx((uptime_s() + 100) * 100, abs=PATIENCE_S * 100)
 
     def test_at_its_limit_though_it_is_renewed(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
         arm(lease, scripts, limit_s=1.0, renew_within_s=60.0)
@@ -267,7 +268,7 @@ class TestEnding:
         arm(lease, replace(scripts, inject=f"touch {broken}; trap '' TERM; sleep 600"))
         assert hold(lease, within_s=0.3).shown is False
         assert broken.exists()
-        leases.await_end(lease, kept, PATIENCE_S)
+        await_end(lease, kept, PATIENCE_S)
         assert not broken.exists()
 
     def test_while_it_is_being_armed(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
@@ -276,7 +277,7 @@ class TestEnding:
         with ThreadPoolExecutor() as pool:
             armed = pool.submit(arm, lease, slow)
             wait_until(preparing.exists)
-            ended = pool.submit(leases.await_end, lease, kept, PATIENCE_S)
+            ended = pool.submit(await_end, lease, kept, PATIENCE_S)
             wait_until(lambda: ended.running() or ended.done())
             with pytest.raises(TimeoutError):  # it does not end what is not there yet
                 ended.result(0.2)
@@ -285,7 +286,7 @@ class TestEnding:
             ended.result()
         assert not lease.exists()
         # The keeper itself ends a moment after it has removed the folder.
-        wait_until(lambda: not leases.run("pgrep", "-f", f"{lease.folder}/").stdout)
+        wait_until(lambda: not run("pgrep", "-f", f"{lease.folder}/").stdout)
         assert undos(broken) == 0
 
     def test_undo_is_retried_until_it_works(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
@@ -293,7 +294,7 @@ class TestEnding:
         arm(lease, replace(scripts, undo=f"test -e {allowed} || {{ echo disk full; exit 1; }}\n{scripts.undo}"))
         hold(lease)
         with pytest.raises(LeaseError, match="disk full"):
-            leases.await_end(lease, kept, 0.5)
+            await_end(lease, kept, 0.5)
         assert broken.exists()
         assert lease.status() == "ending"
         allowed.touch()
@@ -305,11 +306,11 @@ class TestEnding:
         arm(lease, scripts)
         hold(lease)
         sleeper = holder(lease)
-        keepers = leases.run("pgrep", "-f", f"{lease.folder}/keeper {lease.folder}").stdout.split()
+        keepers = run("pgrep", "-f", f"{lease.folder}/keeper {lease.folder}").stdout.split()
         os.kill(int(keepers[0]), signal.SIGKILL)
         wait_until(lambda: not KEEPER.alive(lease))
         assert broken.exists()  # nobody is there to undo it: the README says so
-        leases.await_end(lease, kept, PATIENCE_S)
+        await_end(lease, kept, PATIENCE_S)
         assert not broken.exists()
         with contextlib.suppress(ProcessLookupError):
             os.kill(sleeper, signal.SIGKILL)
@@ -317,13 +318,14 @@ class TestEnding:
 
 def test_the_death_of_who_started_it_changes_nothing(lease: Lease, scripts: Scripts, broken: Path) -> None:
     """The controller, SIGKILLed with all its process group while the fault holds."""
-    leases.stage(lease, replace(TERMS, limit_s=2), scripts, env={}, files={})
+    stage(lease, replace(TERMS, limit_s=2), scripts, env={}, files={})
     KEEPER.install(lease)
     controller = f"""
 import sys, time
 sys.path.insert(0, {str(Path.cwd())!r})
 from pathlib import Path
-from plugins.module_utils.lease import Lease, ProcessKeeper
+from plugins.module_utils.lease import Lease
+from plugins.module_utils.lease_keepers import ProcessKeeper
 lease = Lease(Path({str(lease.base)!r}), {lease.id!r})
 ProcessKeeper("").start(lease)
 lease.go()
@@ -341,8 +343,8 @@ time.sleep(600)
 
 class TestListing:
     def test_every_lease_with_its_age(self, lease: Lease, scripts: Scripts) -> None:
-        leases.stage(lease, replace(TERMS, created=time.time() - 100), scripts, env={}, files={})
-        (found,) = map(leases.describe, leases.all_leases(lease.base))
+        stage(lease, replace(TERMS, created=time.time() - 100), scripts, env={}, files={})
+        (found,) = map(describe, all_leases(lease.base))
         assert {key: found[key] for key in ("id", "status", "run", "fault", "host", "keeper")} == {
             "id": "one",
             "status": "armed",
@@ -354,21 +356,21 @@ class TestListing:
         assert 100 <= float(str(found["age_s"])) < 100 + PATIENCE_S
 
     def test_of_one_host(self, lease: Lease, scripts: Scripts) -> None:
-        leases.stage(lease, TERMS, scripts, env={}, files={})
-        assert [one.id for one in leases.all_leases(lease.base, "h1")] == ["one"]
-        assert list(leases.all_leases(lease.base, "h2")) == []
+        stage(lease, TERMS, scripts, env={}, files={})
+        assert [one.id for one in all_leases(lease.base, "h1")] == ["one"]
+        assert list(all_leases(lease.base, "h2")) == []
 
     def test_one_whose_arming_was_cut_short(self, lease: Lease, scripts: Scripts) -> None:
         """By a SIGKILL or a power cut: whoever reverts the host's faults must find it, also on another machine."""
-        leases.stage(lease, TERMS, scripts, env={}, files={})
+        stage(lease, TERMS, scripts, env={}, files={})
         (lease.folder / "lease.json").unlink()
-        assert list(leases.all_leases(lease.base, "h2")) == []
-        (found,) = leases.all_leases(lease.base, "h1")
-        assert leases.describe(found) == {
+        assert list(all_leases(lease.base, "h2")) == []
+        (found,) = all_leases(lease.base, "h1")
+        assert describe(found) == {
             "id": "one", "status": "armed", "age_s": None, "log": "", "fault": "", "run": "", "host": "h1",
         }  # fmt: skip
-        leases.await_end(found, kept, PATIENCE_S)
+        await_end(found, kept, PATIENCE_S)
         assert not lease.exists()
 
     def test_of_nothing(self, tmp_path: Path) -> None:
-        assert list(leases.all_leases(tmp_path / "none")) == []
+        assert list(all_leases(tmp_path / "none")) == []
