@@ -1,22 +1,17 @@
 """The checker on an inference host: what makes it say `up`, `down`, or keep its word."""
 
 import hashlib
-import importlib.util
 import json
-import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).parents[2] / "roles/llm_server/files/verify.py"
-spec = importlib.util.spec_from_file_location("llm_server_verify", SOURCE)
-assert spec is not None
-assert spec.loader is not None
-verify = importlib.util.module_from_spec(spec)
-sys.modules[spec.name] = verify
-spec.loader.exec_module(verify)
+from llm_server_verify import cli, settings, verdict, weights
+from llm_server_verify.settings import load_settings
+from llm_server_verify.verdict import Verdict, read_verdict
+from llm_server_verify.watch import Watch
+from llm_server_verify.weights import Digests
 
 WEIGHTS = b"weights" * 1000
 
@@ -56,8 +51,8 @@ def engine():
 
 @pytest.fixture
 def host(tmp_path, monkeypatch, engine):
-    monkeypatch.setattr(verify, "CONFIG_DIR", tmp_path)
-    monkeypatch.setattr(verify, "VERDICT", tmp_path / "verdict")
+    monkeypatch.setattr(settings, "CONFIG_DIR", tmp_path)
+    monkeypatch.setattr(verdict, "VERDICT", tmp_path / "verdict")
     models = tmp_path / "models"
     models.mkdir()
     (models / "m.gguf").write_bytes(WEIGHTS)
@@ -76,10 +71,16 @@ def host(tmp_path, monkeypatch, engine):
 @pytest.fixture
 def watch(host):
     def make(word=None):
-        settings = verify.load_settings()
-        return verify.Watch(settings, verify.Digests(host / "models", settings.digest_interval_s), word)
+        given = load_settings()
+        return Watch(given, Digests(host / "models", given.digest_interval_s), word)
 
     return make
+
+
+def said() -> Verdict:
+    found = read_verdict()
+    assert found is not None
+    return found
 
 
 def test_settings_that_a_restore_put_in_place_are_followed(watch, host):
@@ -90,20 +91,20 @@ def test_settings_that_a_restore_put_in_place_are_followed(watch, host):
         (host / name).write_text(json.dumps(json.loads(text) | {"engine": "another"}))
     SimulatedEngine.asked.clear()
     state.check()
-    assert verify.read_verdict().word == "up"
+    assert said().word == "up"
     assert SimulatedEngine.asked == ["a", "b", "long"], "another engine is another question: all are asked"
     (host / "verify.json").write_text("{}")  # half of a restore
     state.check()
-    assert verify.read_verdict().word == "up"
+    assert said().word == "up"
     (host / "verify.json").write_text(kept["verify.json"])
     state.check()
-    assert verify.read_verdict().word.startswith("down #no golden answers")
+    assert said().word.startswith("down #no golden answers")
 
 
 def test_up_takes_all_prompts_first_and_few_later(watch):
     state = watch()
     state.check()
-    assert verify.read_verdict().word == "up"
+    assert said().word == "up"
     assert SimulatedEngine.asked == ["a", "b", "long"]
     state.check()
     state.check()
@@ -114,11 +115,11 @@ def test_wrong_answer_is_asked_twice_then_down(watch):
     state = watch()
     SimulatedEngine.answers["b"] = " 9"
     state.check()
-    assert verify.read_verdict().word == "down #answer 'b' gives ' 9', golden is ' 2'"
+    assert said().word == "down #answer 'b' gives ' 9', golden is ' 2'"
     assert SimulatedEngine.asked == ["a", "b", "b"]
     SimulatedEngine.answers["b"] = " 2"
     state.check()
-    assert verify.read_verdict().word == "up"
+    assert said().word == "up"
 
 
 @pytest.mark.parametrize("status", [503, 429])
@@ -127,32 +128,32 @@ def test_engine_that_restarts_keeps_the_word_and_is_then_asked_everything(watch,
     state.check()
     SimulatedEngine.status = status
     state.check()
-    assert verify.read_verdict().word == "up"
-    assert not verify.read_verdict().judged
+    assert said().word == "up"
+    assert not said().judged
     SimulatedEngine.status = 200
     SimulatedEngine.asked.clear()
     state.check()
     assert SimulatedEngine.asked == ["a", "b", "long"]
-    assert verify.read_verdict().judged
+    assert said().judged
 
 
 def test_no_word_before_the_first_answer(watch):
     SimulatedEngine.status = 503
     watch().check()
-    assert verify.read_verdict() is None
+    assert read_verdict() is None
 
 
 def test_refused_request_is_down(watch):
     SimulatedEngine.status = 401
     watch().check()
-    assert verify.read_verdict().word == "down #answer HTTP 401"
+    assert said().word == "down #answer HTTP 401"
 
 
 def test_down_outlives_an_engine_that_is_away(watch):
     SimulatedEngine.status = 503
     state = watch(word="down #digest m.gguf")
     state.check()
-    assert verify.read_verdict().word == "down #digest m.gguf"
+    assert said().word == "down #digest m.gguf"
 
 
 def test_flipped_bit_is_down_until_it_is_put_right(host, watch):
@@ -161,45 +162,45 @@ def test_flipped_bit_is_down_until_it_is_put_right(host, watch):
     state.check()
     path.write_bytes(b"W" + WEIGHTS[1:])
     state.check()
-    assert verify.read_verdict().word.startswith("down #digest m.gguf: SHA-256 begins with ")
+    assert said().word.startswith("down #digest m.gguf: SHA-256 begins with ")
     path.write_bytes(WEIGHTS)
     state.check()
-    assert verify.read_verdict().word == "up"
+    assert said().word == "up"
 
 
 def test_rot_without_a_trace_is_found_when_the_digest_is_due(host, watch, monkeypatch):
     path = host / "models/m.gguf"
     state = watch()
     state.check()
-    monkeypatch.setattr(verify, "signature", lambda _: state.digests.seen["m.gguf"].signature)
+    monkeypatch.setattr(weights, "signature", lambda _: state.digests.seen["m.gguf"].signature)
     path.write_bytes(b"W" + WEIGHTS[1:])
     state.check()
-    assert verify.read_verdict().word == "up"
+    assert said().word == "up"
     state.digests.max_age_s = 0
     state.check()
     for reading in list(state.digests.again.values()):
         reading.problem.result(timeout=5)
     state.check()
-    assert verify.read_verdict().word.startswith("down #digest m.gguf")
+    assert said().word.startswith("down #digest m.gguf")
 
 
 def test_missing_file_is_down(host, watch):
     (host / "models/m.gguf").unlink()
     watch().check()
-    assert verify.read_verdict().word == "down #digest m.gguf: No such file or directory"
+    assert said().word == "down #digest m.gguf: No such file or directory"
 
 
 def test_golden_answers_of_another_engine_are_none(host, watch):
     document = json.loads((host / "golden.json").read_text())
     (host / "golden.json").write_text(json.dumps({**document, "engine": "other"}))
     watch().check()
-    assert verify.read_verdict().word == "down #no golden answers for this engine and these weights"
+    assert said().word == "down #no golden answers for this engine and these weights"
 
 
 def test_digests_names_bad_files_on_stdout(host, capsys):
-    assert verify.check_digests(0) == 0
+    assert cli.check_digests(0) == 0
     (host / "models/m.gguf").write_bytes(b"short")
-    assert verify.check_digests(0) == 1
+    assert cli.check_digests(0) == 1
     assert capsys.readouterr().out.split() == ["m.gguf"]
 
 
@@ -210,17 +211,17 @@ def test_start_waits_for_weights_that_are_put_right(host):
     repair.write_bytes(WEIGHTS)
     timer = threading.Timer(0.3, repair.replace, args=(path,))
     timer.start()
-    assert verify.wait_for_digests(host / "models", wait_s=10) == {}
+    assert weights.wait_for_digests(host / "models", wait_s=10) == {}
     timer.join()
 
 
 def test_nothing_is_recorded_from_rotten_weights(host, capsys):
     (host / "models/m.gguf").write_bytes(b"short")
-    assert verify.print_record() == 1
+    assert cli.print_record() == 1
     assert SimulatedEngine.asked == []
     assert capsys.readouterr().out == ""
 
 
 def test_record_gives_what_is_then_golden(host, capsys):
-    assert verify.print_record() == 0
+    assert cli.print_record() == 0
     assert json.loads(capsys.readouterr().out) == json.loads((host / "golden.json").read_text())
