@@ -25,6 +25,7 @@ from model_backup import (
     second,
     settings,
     status,
+    statuses,
 )
 from model_backup.errors import BackupError
 from model_backup.files import alone
@@ -216,7 +217,7 @@ def test_an_unreachable_repository_is_said_at_once_and_the_last_good_backup_kept
     site: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     known = settings.load()
-    status.update(known, "weights", last_success_utc="2026-01-02T03:04:05Z", snapshot="abc", files=3, bytes=14)
+    statuses.update(known, "weights", last_success_utc="2026-01-02T03:04:05Z", snapshot="abc", files=3, bytes=14)
     assert cli.main(["backup", "weights"]) == 1
     assert "cannot be reached" in capsys.readouterr().err
     after = kept(site)
@@ -401,14 +402,14 @@ def test_fresh_is_within_the_rpo(site: Path, age_s: int, is_fresh: bool) -> None
     known = settings.load()
     made = (NOW - timedelta(seconds=age_s)).strftime("%Y-%m-%dT%H:%M:%SZ")
     digest = manifest.sha256(site / "manifest.sha256")
-    status.update(known, "weights", last_success_utc=made, manifest_sha256=digest)
+    statuses.update(known, "weights", last_success_utc=made, manifest_sha256=digest)
     assert ("weights" not in fresh.due(known, known.kinds, NOW)) is is_fresh
 
 
 def test_other_weights_are_not_covered_by_an_old_backup() -> None:
     known = settings.load()
     made = NOW.strftime("%Y-%m-%dT%H:%M:%SZ")
-    status.update(known, "weights", last_success_utc=made, manifest_sha256="of another manifest")
+    statuses.update(known, "weights", last_success_utc=made, manifest_sha256="of another manifest")
     why = fresh.due(known, [known.kind("weights")], NOW)
     assert why == {"weights": "the weights were changed since the last backup"}
 
@@ -418,15 +419,15 @@ def test_weights_that_a_new_fast_tier_lacks_are_due(site: Path) -> None:
     known = settings.load()
     made = NOW.strftime("%Y-%m-%dT%H:%M:%SZ")
     digest = manifest.sha256(site / "manifest.sha256")
-    status.update(known, "weights", last_success_utc=made, manifest_sha256=digest)
+    statuses.update(known, "weights", last_success_utc=made, manifest_sha256=digest)
     why = fresh.due(known, [known.kind("weights")], NOW)
     assert why == {"weights": "the weights are not in the fast tier yet"}
-    status.update(known, "weights", fast_utc=made)
+    statuses.update(known, "weights", fast_utc=made)
     assert fresh.due(known, [known.kind("weights")], NOW) == {}
 
 
 def test_fresh_exits_3_and_names_the_kinds_that_are_due(capsys: pytest.CaptureFixture[str]) -> None:
-    status.update(settings.load(), "configuration", last_success_utc=status.now_utc())
+    statuses.update(settings.load(), "configuration", last_success_utc=status.now_utc())
     assert cli.main(["fresh"]) == 3
     assert json.loads(capsys.readouterr().out) == {"weights": "there is no backup yet"}
     assert cli.main(["fresh", "configuration"]) == 0
@@ -442,8 +443,8 @@ def test_a_status_that_cannot_be_read_counts_as_none(site: Path, text: str) -> N
 
 def test_a_status_keeps_what_is_not_changed_and_leaves_no_draft(site: Path) -> None:
     known = settings.load()
-    status.update(known, "weights", snapshot="abc", bytes=2)
-    status.update(known, "weights", verified_utc="2026-01-02T03:04:05Z")
+    statuses.update(known, "weights", snapshot="abc", bytes=2)
+    statuses.update(known, "weights", verified_utc="2026-01-02T03:04:05Z")
     found = status.Status.load(known, "weights")
     assert (found.snapshot, found.bytes, found.verified_utc) == ("abc", 2, "2026-01-02T03:04:05Z")
     assert sorted(path.name for path in (site / "state/status").iterdir()) == [".lock", "weights.json"]
@@ -452,7 +453,7 @@ def test_a_status_keeps_what_is_not_changed_and_leaves_no_draft(site: Path) -> N
 def test_metrics_say_what_the_statuses_say(site: Path) -> None:
     describe(site, metrics_dir=str(site))
     known = settings.load()
-    status.update(known, "weights", last_success_utc="2026-01-02T03:04:05Z", bytes=98_362_432, last_error="no")
+    statuses.update(known, "weights", last_success_utc="2026-01-02T03:04:05Z", bytes=98_362_432, last_error="no")
     lines = (site / metrics.FILE).read_text().splitlines()
     assert 'model_backup_last_success_timestamp_seconds{kind="weights"} 1767323045' in lines
     assert 'model_backup_size_bytes{kind="weights"} 98362432' in lines

@@ -18,7 +18,8 @@ from model_backup import manifest as manifests
 from model_backup.errors import BackupError, ChunkError, NoRepositoryError, NoSnapshotError
 from model_backup.restic import Made, Restic
 from model_backup.settings import WEIGHTS, Kind, Settings
-from model_backup.status import Status, now_utc, update
+from model_backup.status import Status, now_utc
+from model_backup.statuses import update
 from model_backup.verified import Signature, Verified, signature
 
 if TYPE_CHECKING:

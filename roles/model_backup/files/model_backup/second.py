@@ -7,7 +7,8 @@ from urllib.parse import quote, urlsplit
 
 from model_backup.errors import BackupError, NoRepositoryError
 from model_backup.restic import Restic
-from model_backup.status import Status, now_utc, update
+from model_backup.status import Status, now_utc
+from model_backup.statuses import update
 
 if TYPE_CHECKING:
     from model_backup.settings import Repository, Settings

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-
-from model_backup import metrics
-from model_backup.files import alone, replace_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,7 +51,7 @@ class Status:
         rpo_s = settings.kind(kind).rpo_s
         known = {field.name for field in fields(cls)}
         try:
-            said = json.loads(_path(settings, kind).read_text())
+            said = json.loads(path_of(settings, kind).read_text())
             return cls(**{key: said[key] for key in known & said.keys()} | {"kind": kind, "rpo_s": rpo_s})
         except (OSError, ValueError, TypeError, AttributeError):
             return cls(kind, rpo_s)
@@ -70,15 +67,6 @@ def load_all(settings: Settings) -> list[Status]:
     return [Status.load(settings, kind.name) for kind in settings.kinds]
 
 
-def update(settings: Settings, kind: str, **changes: str | float | None) -> Status:
-    """Change what is known of a kind in one step; no writer undoes what another one writes at the same time."""
-    path = _path(settings, kind)
-    with alone(path.with_name(".lock"), wait=True):
-        status = replace(Status.load(settings, kind), **changes)  # type: ignore[arg-type]
-        replace_text(path, json.dumps(asdict(status), indent=2) + "\n")
-        metrics.write(settings.metrics_dir, load_all(settings))
-    return status
-
-
-def _path(settings: Settings, kind: str) -> Path:
+def path_of(settings: Settings, kind: str) -> Path:
+    """Return the file of a kind's status."""
     return settings.state_dir / "status" / f"{kind}.json"

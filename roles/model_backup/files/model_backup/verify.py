@@ -12,7 +12,8 @@ from model_backup.errors import BackupError
 from model_backup.files import replace_text
 from model_backup.restic import Restic
 from model_backup.settings import WEIGHTS
-from model_backup.status import now_utc, update
+from model_backup.status import now_utc
+from model_backup.statuses import update
 
 if TYPE_CHECKING:
     from pathlib import Path
