@@ -9,27 +9,18 @@ from pathlib import Path
 
 import pytest
 import testinfra
-from asking import PROGRAM, RESTIC, run, status
+from asking import BACKUP, PROGRAM, RESTIC, RESTORE, WEIGHTS, corrupt, run, status, weights_are_right
 
-testinfra_hosts = ["ansible://llm_servers"]
+testinfra_hosts = ["ansible://gpu1"]
+
+pytestmark = pytest.mark.usefixtures("as_root_and_whole_again")
 
 INVENTORY = Path(os.environ["ANSIBLE_CONFIG"]).parent / "inventories/molecule"
 STATE = Path.home() / ".local/state/drill_runner/drill-molecule"
-WEIGHTS = "/srv/molecule-models/model.gguf"
-BACKUP = "model-backup@weights.service"
-RESTORE = f"systemd-run --quiet --wait --pipe --collect --unit=model-restore {PROGRAM} restore weights"
-
-
-@pytest.fixture(autouse=True)
-def as_root_and_whole_again(host):
-    with host.sudo():
-        yield
-        done = host.run(RESTORE)
-        assert done.rc == 0, done.stderr
 
 
 @pytest.fixture
-def undisturbed(host):
+def undisturbed(as_root, host):  # noqa: ARG001 (for its effect)
     """No timer begins a backup at this very moment."""
     timers = run(host, "systemctl list-units --plain --no-legend 'model-backup*.timer' | cut -d' ' -f1").split()
     assert timers
@@ -41,7 +32,7 @@ def undisturbed(host):
 
 
 @pytest.fixture
-def tried_again_at_once(host):
+def tried_again_at_once(as_root, host):  # noqa: ARG001 (for its effect)
     """The wait for it would be a quarter of an hour."""
     folder = "/run/systemd/system/model-backup-retry@configuration.service.d"
     run(host, f"mkdir -p {folder}; printf '[Service]\nEnvironment=WAIT_S=1\n' > {folder}/soon.conf")
@@ -63,15 +54,6 @@ def on_store(command):
     store = testinfra.get_host("ansible://store1?force_ansible=True", ansible_inventory=str(INVENTORY))
     with store.sudo():
         return run(store, command)
-
-
-def weights_are_right(host):
-    return host.run("cd /srv/molecule-models && sha256sum --status -c /etc/molecule-model/manifest.sha256").rc == 0
-
-
-def corrupt(host):
-    run(host, f"printf rot | dd of={WEIGHTS} bs=1 seek=12345678 conv=notrunc status=none")
-    assert not weights_are_right(host)
 
 
 @pytest.mark.parametrize(
@@ -154,19 +136,6 @@ def test_rotten_weights_are_refused_and_the_good_backup_stays(host):
     assert after["snapshot"] == before["snapshot"]
 
 
-@pytest.mark.parametrize("hurt", [corrupt, lambda host: run(host, f"rm {WEIGHTS}")], ids=["corrupted", "deleted"])
-@pytest.mark.parametrize("origin", ["", "--from copy", "--snapshot"])
-def test_restore_brings_them_back(host, hurt, origin):
-    wanted = f"{origin} {status(host, 'weights')['snapshot']}" if origin == "--snapshot" else origin
-    hurt(host)
-    report = json.loads(run(host, f"{RESTORE} {wanted}"))
-    assert (report["changed"], report["restored"]) == (True, ["model.gguf"])
-    assert report["fast"] == ([] if origin else ["model.gguf"])
-    assert weights_are_right(host)
-    assert run(host, "ls -A /srv/molecule-models") == "model.gguf\n"
-    assert json.loads(run(host, RESTORE))["changed"] is False
-
-
 def test_a_chunk_that_rots_on_the_store_is_found_and_does_not_get_out(host):
     name = json.loads(run(host, "cat /var/lib/model-backup/chunks.json"))["files"][0]["chunks"][0]
     chunk = f"/srv/backup/{host.backend.get_hostname()}/chunks/data/{name[:2]}/{name}"
@@ -206,26 +175,6 @@ def test_the_store_removes_old_chunks_that_no_backup_names_and_no_others(host):
     assert (pruned["chunks_removed"], pruned["last_error"]) == (1, None)
     on_store(f"rm {folder}/{new[:2]}/{new}")
     run(host, f"{PROGRAM} verify --all")
-
-
-def test_every_backup_is_in_the_second_repository(host):
-    run(host, f"systemctl start {BACKUP}")
-    now = status(host, "weights")
-    assert (now["copied_snapshot"], now["copy_error"]) == (now["snapshot"], None)
-    copied = json.loads(run(host, f"{RESTIC} -r $MODEL_BACKUP_COPY_RESTIC_REPOSITORY snapshots --json --no-lock"))
-    assert now["snapshot"] in {item["original"] for item in copied}
-
-
-def test_a_second_repository_that_is_gone_does_not_harm_the_first(host):
-    away = "MODEL_BACKUP_COPY_RESTIC_REPOSITORY=rest:https://127.0.0.1:1/away/"
-    done = host.run(f"{away} {PROGRAM} backup configuration")
-    assert done.rc == 1
-    assert "backed up, but not copied to the second repository" in done.stderr
-    now = status(host, "configuration")
-    assert now["last_error"] is None
-    assert "127.0.0.1:1 cannot be reached" in now["copy_error"]
-    run(host, f"{PROGRAM} backup configuration")
-    assert status(host, "configuration")["copy_error"] is None
 
 
 @pytest.mark.parametrize("after_s", [0.1, 0.4, 0.8, 1.2])
