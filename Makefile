@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.venv/.ready: requirements.lock pyproject.toml tools/setup.sh roles/lab_machine/files/ansible_bytecode.py
+.venv/.ready: requirements.lock pyproject.toml tools/setup.sh tools/uv.lock roles/lab_machine/files/ansible_bytecode.py
 	@PYTHON=$(PYTHON) tools/setup.sh
 
 .PHONY: drill
@@ -38,6 +38,7 @@ lint:
 	ruff check .
 	ruff format --check .
 	yamllint --strict .
+	find roles tools molecule -name '*.sh' -print0 | xargs -0 shellcheck
 	ansible-lint --offline --strict
 
 types:

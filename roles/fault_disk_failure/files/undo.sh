@@ -1,10 +1,12 @@
 mount=$(systemd-escape --path --suffix=mount "$VOLUME")
 # A volume that answers was mounted anew already: that is somebody's repair, or the boot's.
 if ! mountpoint --quiet "$VOLUME"; then
+  # shellcheck disable=SC2086 # several
   systemctl stop $UNITS
   # Mounted in any namespace, a failed file system lives on, and would be what is mounted again. Each service that was
   # started with one of its own may have it, a container even under another name.
   device=$(cat "$DRILL_LEASE_STATE/device")
+  # shellcheck disable=SC2046 # several
   while set -- $(grep --files-with-matches --fixed-strings " $device " /proc/[0-9]*/mountinfo 2>/dev/null) && [ $# -gt 0 ]; do
     process=${1#/proc/} process=${process%/mountinfo}
     point=$(findmnt --task "$process" --noheadings --raw --first-only --output TARGET --source "$device") || continue
@@ -19,4 +21,5 @@ if ! mountpoint --quiet "$VOLUME"; then
   done
   systemctl restart "$mount"
 fi
+# shellcheck disable=SC2086 # several
 systemctl start $UNITS

@@ -29,6 +29,7 @@ echo "$REQUIREMENT" > "$work/requirements.txt"
 # No file is waited for until it is on the disk: a build that loses its power is begun anew.
 # Device nodes are the container runtime's business, and cannot be unpacked everywhere. Python's bytecode must not be checked against
 # files' times, which the build takes away: every start, and every check of a container's health, would compile all that it imports.
+# shellcheck disable=SC2016 # the hook has its own $1
 mmdebstrap --quiet --variant=essential --include="$PACKAGES" --dpkgopt=force-unsafe-io \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \

@@ -1,3 +1,4 @@
+# shellcheck disable=SC2154 # device.sh comes before
 if ! command -v nft >/dev/null; then
   echo "nft is missing: install nftables"
   exit 1

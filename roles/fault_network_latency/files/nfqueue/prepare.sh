@@ -1,3 +1,4 @@
+# shellcheck disable=SC2154 # device.sh comes before
 if grep -q "^ *$NUMBER " /proc/net/netfilter/nfnetlink_queue 2>/dev/null; then
   echo "somebody holds netfilter queue $NUMBER already"
   exit 1
