@@ -31,19 +31,19 @@ fi
 
 pip_install() { .venv/bin/python -m pip install -qq --disable-pip-version-check "$@"; }
 
-# uv takes a sixth of pip's time. It knows nothing of pip's settings, but for the index here; where it finds no way, pip may.
+# uv is much quicker than pip. It knows nothing of pip's settings, but for the index here; where it finds no way, pip may.
 with_uv() {
     pip_install --no-compile --require-hashes --requirement tools/uv.lock || return
     index=${PIP_INDEX_URL:-$(.venv/bin/python -m pip config get global.index-url 2>/dev/null)} || index=
     UV_DEFAULT_INDEX=${UV_DEFAULT_INDEX:-$index} .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes --requirement requirements.lock
 }
 if ! with_uv; then
-    say "uv could not install; now with pip, which takes about a minute"
+    say "uv could not install; now with pip, which takes longer"
     pip_install --no-compile --require-hashes --requirement requirements.lock
 fi
 pip_install --no-deps --no-build-isolation --editable .
 
-# Compiled here by all cores, and only what a drill is likely to import: the rest is five sixths, and compiled when it is imported.
+# Compiled here by all cores, and only what a drill is likely to import: the rest is most of it, and compiled when it is imported.
 .venv/bin/python -m compileall -qq -j 0 -x '/(ansible_collections|ansible_test|hypothesis|mypy|mypyc|pip|plotly|pygments|setuptools)/' .venv/lib || true # a file for another Python is not imported, either
 # Ansible's tasks on this machine, without compiling their modules each time; the file says more.
 mkdir -p .venv/var/cache/ansible-bytecode
