@@ -4,7 +4,6 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-PYTHON ?= python3
 DRILL ?= server_crash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
@@ -16,7 +15,7 @@ help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/.ready: requirements.lock pyproject.toml tools/setup.sh tools/uv.lock roles/lab_machine/files/ansible_bytecode.py
-	@PYTHON=$(PYTHON) tools/setup.sh
+	@PYTHON="$(PYTHON)" tools/setup.sh
 
 .PHONY: drill
 drill: lab-up ## The lab up, then a drill on it: make drill DRILL=host_loss
@@ -62,7 +61,7 @@ drills: lab-up ## Every drill, against the lab
 	pytest --ansible-inventory=inventories/lab tests/integration
 
 .PHONY: test
-test: check lab-up ## Everything
+test: check ## Everything
 	@tools/test_hosts.sh
 
 .PHONY: torture

@@ -1,31 +1,43 @@
 #!/bin/bash
 # shellcheck shell=bash
-# The second half of `make test`, on two labs at once: drills on the one, the roles' scenarios on the other, then the slow
-# unit tests. A drill waits for a third of its time; the scenarios take these times and no others, for drills are judged
-# by the clock: they run at the lowest priority, and their hosts weigh little.
+# The second half of `make test`: the lab and its drills, and beside them the slow unit tests and, on a lab of their own, the
+# roles' scenarios. A drill waits for a third of its time. What runs beside it takes these times and no others, for drills are
+# judged by the clock: it has the lowest priority, and the scenarios' hosts weigh little.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-beside=runs/beside-drills.log
-mkdir -p runs
+kept=runs/beside-drills
+mkdir -p "$kept"
+groups=()
 
-# A group of processes of its own, which can be ended as a whole.
-set -m
-LAB_HOST_WEIGHT=16 nice -n 19 make --keep-going molecule check-slow >"$beside" 2>&1 </dev/null &
-group=$!
-set +m
-trap 'kill -- "-$group" 2>/dev/null || true' EXIT
+# beside TARGET: make it in a group of processes of its own, which can be ended as a whole.
+beside() {
+    set -m
+    LAB_HOST_WEIGHT=16 nice -n 19 make "$1" >"$kept/$1.log" 2>&1 </dev/null &
+    set +m
+    groups+=($!)
+    echo "Beside the drills: make $1 (tail -f $kept/$1.log)"
+}
+
+end_groups() {
+    local group
+    for group in "${groups[@]}"; do kill -- "-$group" 2>/dev/null || true; done
+}
+
+trap end_groups EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-echo "Beside the drills run the roles' scenarios and the slow unit tests: tail -f $beside"
-drills=0
-make drills || drills=$?
-[ "$drills" -eq 0 ] || echo "The drills have failed; what runs beside them goes on to its end" >&2
+beside check-slow
+make lab-up
+beside molecule # not before the lab is up: both labs' hosts have the same image, and one shall make it
+failed=()
+make drills || failed+=(drills)
 
-echo "What ran beside the drills, from its beginning ($beside):"
-tail --lines=+1 --follow --pid="$group" "$beside"
-others=0
-wait "$group" || others=$?
-[ "$others" -eq 0 ] || echo "The scenarios or the slow unit tests have failed: see above, or $beside" >&2
-exit $((drills || others))
+for target in check-slow molecule; do
+    echo "make $target, which ran beside the drills, from its beginning ($kept/$target.log):"
+    tail --lines=+1 --follow --pid="${groups[0]}" "$kept/$target.log"
+    wait "${groups[0]}" || failed+=("$target")
+    groups=("${groups[@]:1}")
+done
+[ "${#failed[@]}" -eq 0 ] || { echo "Failed: ${failed[*]}" >&2; exit 1; }
