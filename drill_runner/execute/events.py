@@ -56,11 +56,11 @@ class Events:
             self.failures.append(f"{host}: {task}: {_message(result)}")
         if kind == "runner_on_unreachable":
             self.unreachable.add(host)
-        if isinstance(result, dict) and kind in {"runner_on_ok", "runner_on_failed"}:
+        if isinstance(result, dict) and kind in {"runner_on_ok", "runner_item_on_ok", "runner_on_failed"}:
             action = str(details.get("task_action", "")).rpartition(".")[2]
             if action == LEASE_MODULE:
                 self._effect(host, result, self._starts.get(key, at), at)
-            if kind == "runner_on_ok":
+            if kind != "runner_on_failed":
                 self._learn(action, host, result)
         return True
 
@@ -72,7 +72,9 @@ class Events:
             for one in _items(result, "leases"):
                 if isinstance(one, dict):
                     told = {key: str(one.get(key) or "") for key in ("id", "status", "fault", "run")}
-                    self.leases.append(LeaseFound(host=host, **told))
+                    # Another machine may hold it for the host that it breaks, and be asked for itself, too.
+                    found = LeaseFound(host=str(one.get("host") or host), **told)
+                    self.leases += [found] if found not in self.leases else []
         elif action == EVIDENCE_MODULE:
             self._evidence(host, result)
         elif action == FACTS_MODULE:

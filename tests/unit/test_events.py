@@ -90,6 +90,16 @@ def test_leases_found_and_renewed():
     assert told.renewals == [RenewalOn(host="gpu1", leases=("a-1",))]
 
 
+def test_a_lease_says_itself_whom_it_breaks_and_counts_once():
+    found = [{"id": "a-1", "status": "held", "fault": "host_loss", "run": "x", "host": "gpu2"}]
+    told = after(
+        event("runner_item_on_ok", result={"leases": found}, task_action="fault_lease_info"),
+        event("runner_on_ok", result={"results": [{"leases": found}]}, task_action="fault_lease_info"),
+        event("runner_on_ok", result={"leases": found}, task_action="fault_lease_info", host="store1"),
+    )
+    assert told.leases == [LeaseFound(host="gpu2", id="a-1", status="held", fault="host_loss", run="x")]
+
+
 def test_failures_say_host_task_and_reason_once_and_on_one_line():
     told = after(
         event("runner_on_failed", result={"msg": "no\n such   file", "stderr": "cat: x"}),
