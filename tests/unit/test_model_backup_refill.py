@@ -1,12 +1,15 @@
 """Making a repository anew from its second copy. Its restic is simulated: it keeps what it was asked."""
 
+import threading
+import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from model_backup import errors, refill, repository, settings
+from model_backup import errors, refill, repository, second, settings
 
 FIRST = {"RESTIC_REPOSITORY": "rest:https://near/gpu1/", "RESTIC_PASSWORD": "one"}
 SECOND = {"RESTIC_REPOSITORY": "rest:https://far/gpu1/", "RESTIC_PASSWORD": "two"}
@@ -39,9 +42,10 @@ class Restic:
     def reach(self) -> None:
         pass
 
-    def run(self, *arguments: str, extra: Mapping[str, str]) -> str:
+    def run(self, *arguments: str, extra: Mapping[str, str] | None = None) -> str:
         self.asked.append(arguments)
-        assert extra == {"RESTIC_FROM_REPOSITORY": SECOND["RESTIC_REPOSITORY"], "RESTIC_FROM_PASSWORD": "two"}
+        source = {"RESTIC_FROM_REPOSITORY": SECOND["RESTIC_REPOSITORY"], "RESTIC_FROM_PASSWORD": "two"}
+        assert extra == (None if arguments[0] == "cat" else source)
         if not self.exists and arguments[0] != "init":
             raise errors.NoRepositoryError("nothing is there")
         self.exists = True
@@ -55,7 +59,7 @@ class Restic:
     ("exists", "asked"),
     [
         (True, [("copy",)]),
-        (False, [("copy",), ("init", "--copy-chunker-params"), ("copy",)]),
+        (False, [("copy",), ("cat", "config"), ("init", "--copy-chunker-params"), ("copy",)]),
     ],
 )
 def test_what_is_lacking_comes_back(
@@ -67,6 +71,38 @@ def test_what_is_lacking_comes_back(
     assert refill.refill(said) == refill.Refilled(snapshots=3)
     assert restic.asked == asked
     assert repository.known(said, restic)  # type: ignore[arg-type]
+
+
+class Together(Restic):
+    """One that is not there for two clients at once; a server that only takes additions lets one make it."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=False)
+        self.both_asked = threading.Barrier(2)
+
+    def run(self, *arguments: str, extra: Mapping[str, str] | None = None) -> str:
+        if arguments[0] == "copy" and not self.exists:
+            self.both_asked.wait(timeout=10)
+        if arguments[0] == "init" and self.exists:
+            raise errors.BackupError("403 Forbidden")
+        try:
+            return super().run(*arguments, extra=extra)
+        finally:
+            if arguments[0] != "init":
+                time.sleep(0.05)  # the other has time to do the same
+
+
+def test_two_kinds_that_are_copied_for_the_first_time_at_once_make_one_repository(tmp_path: Path) -> None:
+    restic, said = Together(), known(tmp_path, SECOND)
+    with ThreadPoolExecutor(2) as pool:
+        copies = [
+            pool.submit(repository.fill, said, restic, second.as_source(settings.Repository(SECOND)), snapshot)  # type: ignore[arg-type]
+            for snapshot in ("a", "b")
+        ]
+        for copy in copies:
+            copy.result()
+    began = restic.asked.index(("init", "--copy-chunker-params"))
+    assert sorted(one for one in restic.asked[began + 1 :] if one[0] != "cat") == [("copy", "a"), ("copy", "b")]
 
 
 def test_without_a_copy_it_says_what_is_missing(tmp_path: Path) -> None:

@@ -94,7 +94,8 @@ def _status(known: settings.Settings, _: argparse.Namespace) -> tuple[int, objec
 def _init(known: settings.Settings, _: argparse.Namespace) -> tuple[int, object]:
     restic = Restic(known.repository, known.host)
     restic.reach()
-    restic.run("init")
+    with alone(known.state_dir / repository.LOCK, wait=True):
+        restic.run("init")
     repository.remember(known, restic)
     return 0, {"repository": known.repository.location}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from model_backup.errors import BackupError, NoRepositoryError
-from model_backup.repository import remember
+from model_backup.errors import BackupError
+from model_backup.repository import fill, remember
 from model_backup.restic import Restic
 from model_backup.second import as_source
 
@@ -28,12 +28,6 @@ def refill(settings: Settings) -> Refilled:
         raise BackupError("there is no second copy to refill from: set model_backup_copy_repository")
     restic = Restic(settings.repository, settings.host)
     restic.reach()
-    source = as_source(settings.second)
-    try:
-        restic.run("copy", extra=source)
-    except NoRepositoryError:
-        # The same chunks as in the copy, or nothing that is in both would be found to be.
-        restic.run("init", "--copy-chunker-params", extra=source)
-        restic.run("copy", extra=source)
+    fill(settings, restic, as_source(settings.second))
     remember(settings, restic)
     return Refilled(len(restic.objects("snapshots")[0]))

@@ -8,15 +8,19 @@ from model_backup.errors import BackupError, NoRepositoryError
 from model_backup.files import alone, replace_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from model_backup.restic import Restic
     from model_backup.settings import Settings
 
+LOCK = "repository.lock"
+"""Held while a repository is made: kinds may all run for the first time at once, and only one of them can make it."""
+
 
 def begin(settings: Settings, restic: Restic, missing: NoRepositoryError) -> None:
     """Make a repository, unless there was one: then it is lost, and an empty one in its place would hide that."""
-    with alone(settings.state_dir / "repository.lock", wait=True):  # kinds may all run for the first time at once
+    with alone(settings.state_dir / LOCK, wait=True):
         try:
             restic.run("cat", "config")
         except NoRepositoryError:
@@ -27,6 +31,20 @@ def begin(settings: Settings, restic: Restic, missing: NoRepositoryError) -> Non
                 ) from missing
             restic.run("init")
             remember(settings, restic)
+
+
+def fill(settings: Settings, restic: Restic, source: Mapping[str, str], *snapshots: str) -> None:
+    """Copy these snapshots, or all, from the repository that `source` names; make this one where there is none."""
+    try:
+        restic.run("copy", *snapshots, extra=source)
+    except NoRepositoryError:
+        with alone(settings.state_dir / LOCK, wait=True):
+            try:
+                restic.run("cat", "config")
+            except NoRepositoryError:
+                # The same chunks as in the other, or nothing that is in both would be found to be.
+                restic.run("init", "--copy-chunker-params", extra=source)
+        restic.run("copy", *snapshots, extra=source)
 
 
 def known(settings: Settings, restic: Restic) -> bool:

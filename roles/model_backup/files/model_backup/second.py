@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from model_backup.errors import BackupError, NoRepositoryError
+from model_backup.errors import BackupError
+from model_backup.repository import fill
 from model_backup.restic import Restic
 from model_backup.status import Status, now_utc
 from model_backup.statuses import update
@@ -22,12 +23,7 @@ def copy(settings: Settings, status: Status) -> Status:
     source = as_source(settings.repository)
     try:
         restic.reach()
-        try:
-            restic.run("copy", status.snapshot, extra=source)
-        except NoRepositoryError:
-            # The same chunks as in the first, or nothing that is in both would be found to be.
-            restic.run("init", "--copy-chunker-params", extra=source)
-            restic.run("copy", status.snapshot, extra=source)
+        fill(settings, restic, source, status.snapshot)
     except BaseException as error:
         update(settings, status.kind, copy_error=str(error) or type(error).__name__)
         if isinstance(error, BackupError):
