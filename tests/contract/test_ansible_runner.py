@@ -137,7 +137,7 @@ def test_the_effect_is_bounded_by_the_task_that_reported_it(project):
 
 def test_stop_ends_the_playbook(project):
     (project / "playbooks" / "it.yml").write_text(
-        "- hosts: here\n  gather_facts: false\n  tasks:\n  - name: Wait\n    ansible.builtin.command: sleep 600\n"
+        "- hosts: here\n  gather_facts: false\n  tasks:\n  - name: Wait\n    ansible.builtin.command: sleep 60\n"
     )
     seen: list[str] = []
     run = run_playbook(
