@@ -21,7 +21,9 @@ beside() {
 
 end_groups() {
     local group
-    for group in "${groups[@]}"; do kill -- "-$group" 2>/dev/null || true; done
+    for group in "${groups[@]}"; do
+        if kill -- "-$group" 2>/dev/null; then echo "Ended what ran beside the drills; hosts of scenarios that it leaves go with: molecule destroy" >&2; fi
+    done
 }
 
 trap end_groups EXIT
