@@ -30,6 +30,8 @@ class Engine(BaseHTTPRequestHandler):
     """Completions: one JSON object, or a stream of tokens."""
 
     protocol_version = "HTTP/1.1"
+    # Head and body leave at once: killed in between, it would owe what no load balancer can ask again for.
+    wbufsize = -1
 
     def do_POST(self) -> None:
         """Answer a completion."""
@@ -53,6 +55,7 @@ class Engine(BaseHTTPRequestHandler):
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         for number in range(tokens):
+            self.wfile.flush()
             time.sleep(TOKEN_PAUSE_S)
             event = f"data: {json.dumps({'choices': [{'text': str(number)}]})}\n\n".encode()
             self.wfile.write(f"{len(event):x}\r\n".encode() + event + b"\r\n")
