@@ -31,7 +31,7 @@ lab-down: .venv/.ready ## Remove what the lab created, and nothing else
 
 .PHONY: check lint types unit
 check: .venv/.ready ## Lint, types, unit and contract tests: no host in reach
-	@$(MAKE) --jobs 2 --output-sync=target unit lint types
+	@$(MAKE) --jobs 2 --output-sync=target lint types unit
 
 lint:
 	ruff check .
