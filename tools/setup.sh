@@ -12,8 +12,8 @@ as_root() {
 new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
 has_venv() { "$1" -c 'import ensurepip, venv' 2>/dev/null; }
 
-# The system's own before others on the PATH: it is built with the compiler's profile of a Python at work, and what people
-# build by themselves mostly is not, which costs a fifth of all times here.
+# The system's own before others on the PATH: it is built with the compiler's profile of a Python at work. With one that was
+# not, Ansible took a fifth longer to start (docs/performance.md).
 python=${PYTHON:-python3}
 if [ -z "${PYTHON:-}" ] && new_enough /usr/bin/python3 && has_venv /usr/bin/python3; then python=/usr/bin/python3; fi
 if ! new_enough "$python"; then
