@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-kept=runs/beside-drills
+kept=.test-logs # not in runs/, where `drill_runner report latest` would take it for a run
 mkdir -p "$kept"
 groups=()
 

@@ -31,6 +31,13 @@ effect = dict(shown=module.params["shown"], evidence="pid 42 is gone", age_min_s
 module.exit_json(changed=True, effect=effect)
 """
 
+LEASES = """\
+#!/usr/bin/python
+from ansible.module_utils.basic import AnsibleModule
+module = AnsibleModule(argument_spec=dict(base=dict(type="str", required=True)))
+lease = dict(id=module.params["base"], status="held", fault="host_loss", run="x", host="there")
+module.exit_json(changed=False, leases=[lease])
+"""
 
 FACTS = """\
 #!/usr/bin/python
@@ -46,6 +53,7 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "modules").mkdir()
     (tmp_path / "ansible.cfg").write_text(CONFIG)
     (tmp_path / "modules" / "fault_lease.py").write_text(LEASE)
+    (tmp_path / "modules" / "fault_lease_info.py").write_text(LEASES)
     (tmp_path / "modules" / "setup.py").write_text(FACTS)
     (tmp_path / "hosts.ini").write_text(
         "here ansible_connection=local ansible_python_interpreter='{{ ansible_playbook_python }}'\n"
@@ -133,6 +141,16 @@ def test_the_effect_is_bounded_by_the_task_that_reported_it(project):
     (on,) = run.effects
     assert (on.host, on.effect.shown, on.effect.evidence) == ("here", True, "pid 42 is gone")
     assert run.started + 0.3 <= on.took_hold.lower <= on.took_hold.upper <= run.ended - 0.3
+
+
+def test_leases_of_a_loop_are_found_each_once(project):
+    """`fault_list.yml` asks each machine with power switches so: what is not seen would let a second run begin."""
+    asked = "    fault_lease_info: {base: '{{ item }}'}\n    run_once: true\n    loop: [a, b]\n"
+    run = play(project, f"  - name: Look\n{asked}  - name: Look again\n    fault_lease_info: {{base: a}}\n")
+    assert [(one.host, one.id, one.status, one.fault) for one in run.leases] == [
+        ("there", "a", "held", "host_loss"),
+        ("there", "b", "held", "host_loss"),
+    ]
 
 
 def test_stop_ends_the_playbook(project):
