@@ -1,45 +1,52 @@
 #!/bin/bash
 # shellcheck shell=bash
-# The second half of `make test`: the lab and its drills, and beside them the slow unit tests and, on a lab of their own, the
-# roles' scenarios. A drill waits for a third of its time. What runs beside it takes these times and no others, for drills are
-# judged by the clock: it has the lowest priority, and the scenarios' hosts weigh little.
+# The second half of `make test`. While the lab comes up: the slow unit and contract tests. While its drills run, which wait for
+# a third of their time: the roles' scenarios, on a lab of their own. These take the times in which a drill waits and no others,
+# for drills are judged by the clock: they have the lowest priority, and their hosts weigh little.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 kept=.test-logs # not in runs/, where `drill_runner report latest` would take it for a run
 mkdir -p "$kept"
-groups=()
+group=
+failed=()
 
-# beside TARGET: make it in a group of processes of its own, which can be ended as a whole.
+# beside TARGET NICENESS: make it in a group of processes of its own, which can be ended as a whole.
 beside() {
     set -m
-    LAB_HOST_WEIGHT=16 nice -n 19 make "$1" >"$kept/$1.log" 2>&1 </dev/null &
+    LAB_HOST_WEIGHT=16 nice -n "$2" make "$1" >"$kept/$1.log" 2>&1 </dev/null &
     set +m
-    groups+=($!)
-    echo "Beside the drills: make $1 (tail -f $kept/$1.log)"
+    group=$!
+    echo "Beside what follows: make $1 (tail -f $kept/$1.log)"
 }
 
-end_groups() {
-    local group
-    for group in "${groups[@]}"; do
-        if kill -- "-$group" 2>/dev/null; then echo "Ended what ran beside the drills; hosts of scenarios that it leaves go with: molecule destroy" >&2; fi
-    done
+# gather TARGET: print what it said from its beginning, until it ends.
+gather() {
+    echo "make $1, which ran beside the above, from its beginning ($kept/$1.log):"
+    tail --lines=+1 --follow --pid="$group" "$kept/$1.log"
+    wait "$group" || failed+=("$1")
+    group=
 }
 
-trap end_groups EXIT
+end_group() {
+    [ -z "$group" ] || ! kill -- "-$group" 2>/dev/null ||
+        echo "Ended what ran beside; hosts of scenarios that it leaves go with: molecule destroy" >&2
+}
+
+trap end_group EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-beside check-slow
+beside check-slow 0
 make lab-up
-beside molecule # not before the lab is up: both labs' hosts have the same image, and one shall make it
-failed=()
-make drills || failed+=(drills)
+gather check-slow # not beside the drills: its tests are of deadlines, too, which a starved process misses
+beside molecule 19 # not before the lab is up: both labs' hosts have the same image, and one shall make it
+make drills 2>&1 | tee --ignore-interrupts "$kept/drills.log" || failed+=(drills)
+gather molecule
 
-for target in check-slow molecule; do
-    echo "make $target, which ran beside the drills, from its beginning ($kept/$target.log):"
-    tail --lines=+1 --follow --pid="${groups[0]}" "$kept/$target.log"
-    wait "${groups[0]}" || failed+=("$target")
-    groups=("${groups[@]:1}")
-done
-[ "${#failed[@]}" -eq 0 ] || { echo "Failed: ${failed[*]}" >&2; exit 1; }
+for target in "${failed[@]}"; do
+    # Whoever reads the end of a long log finds here what went wrong, and where.
+    echo "Failed: make $target ($kept/$target.log). Its end:"
+    tail --lines=40 "$kept/$target.log"
+done >&2
+[ "${#failed[@]}" -eq 0 ]

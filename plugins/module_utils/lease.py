@@ -141,8 +141,15 @@ class Lease:
             return None
 
     def go(self) -> None:
-        """Say the word: whoever holds it breaks now."""
-        (self.folder / "go").touch()
+        """Say the word: whoever holds it breaks now.
+
+        Raises:
+            LeaseError: It has ended, as an armed one does that nobody renews.
+        """
+        try:
+            (self.folder / "go").touch()
+        except FileNotFoundError:
+            raise LeaseError(f"lease {self.id} has ended before anything was broken: arm it again") from None
 
     def renew(self, alive: float | None = None) -> bool:
         """Let it last another while. False when it is not there, or has begun to end.

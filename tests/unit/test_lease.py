@@ -21,7 +21,8 @@ from plugins.module_utils.lease_life import Effect, await_effect, await_end, pro
 
 pytestmark = pytest.mark.slow  # starts processes and waits for them
 
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
+SLACK_S = 20.0  # what a busy machine may put between two lines of a test
 KEEPER = ProcessKeeper(inspect.getsource(lease_process))
 TERMS = Terms(run="r", fault="simulated", host="h1", limit_s=60.0, created=time.time(), keeper="process")
 
@@ -76,6 +77,20 @@ def hold(lease: Lease, within_s: float = PATIENCE_S) -> Effect:
     return await_effect(lease, within_s)
 
 
+def arm_and_hold(
+    lease: Lease, scripts: Scripts, broken: Path, limit_s: float = 60.0, renew_within_s: float = 0.0
+) -> None:
+    """With a longer time on a machine that is too busy to break anything before it has passed."""
+    for times in (1, 4, 16):
+        arm(lease, scripts, limit_s * times, renew_within_s * times)
+        with contextlib.suppress(LeaseError):
+            if hold(lease).shown:
+                return
+        wait_until(lambda: not lease.exists())
+        broken.with_name("undone").unlink(missing_ok=True)
+    pytest.fail("it never took hold before its time had passed")
+
+
 def undos(broken: Path) -> int:
     with contextlib.suppress(FileNotFoundError):
         return len(broken.with_name("undone").read_text().splitlines())
@@ -100,6 +115,12 @@ class TestArming:
         assert lease.status() == "armed"
         assert not broken.exists()
         assert prove(lease, 5)[0] is False
+
+    def test_that_has_ended_takes_no_word(self, lease: Lease, scripts: Scripts) -> None:
+        arm(lease, scripts)
+        await_end(lease, kept, PATIENCE_S)
+        with pytest.raises(LeaseError, match=r"lease one has ended .* arm it again"):
+            lease.go()
 
     def test_folder_is_for_root_alone(self, lease: Lease, scripts: Scripts) -> None:
         stage(lease, TERMS, scripts, env={}, files={"password": "s"})
@@ -195,9 +216,7 @@ class TestEnding:
         assert undos(broken) == 0
 
     def test_when_the_limit_passes(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
-        arm(lease, scripts, limit_s=0.5)
-        effect = hold(lease)
-        assert effect.shown
+        arm_and_hold(lease, scripts, broken, limit_s=0.5)
         wait_until(lambda: not lease.exists())
         assert not broken.exists()
         assert undos(broken) == 1
@@ -209,50 +228,50 @@ class TestEnding:
 
     @pytest.mark.parametrize("held", [False, True])
     def test_when_nobody_renews_it(self, lease: Lease, scripts: Scripts, broken: Path, *, held: bool) -> None:
-        arm(lease, scripts, renew_within_s=0.5)
         if held:
-            assert hold(lease).shown
+            arm_and_hold(lease, scripts, broken, renew_within_s=0.5)
+        else:
+            arm(lease, scripts, renew_within_s=0.5)
         wait_until(lambda: not lease.exists())
         assert not broken.exists()
         assert undos(broken) == int(held)
 
     def test_not_while_it_is_renewed(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
-        arm(lease, scripts, renew_within_s=1.0)
-        hold(lease)
+        arm_and_hold(lease, scripts, broken, renew_within_s=2.0)
         began = time.monotonic()
-        while time.monotonic() - began < 2.5:
+        while time.monotonic() - began < 4:
             assert lease.renew()
             assert broken.exists()
             time.sleep(0.05)
         wait_until(lambda: not lease.exists())
-        assert time.monotonic() - began > 2.5 + 0.9
+        assert time.monotonic() - began > 4 + 1.8
         assert not lease.renew()
 
     def test_by_when_whoever_renewed_it_was_there_for_sure(self, lease: Lease, scripts: Scripts) -> None:
         stage(lease, replace(TERMS, renew_within_s=100), scripts, env={}, files={}, alive=uptime_s() - 40)
-        assert lease.until() == pytest.approx((uptime_s() + 60) * 100, abs=PATIENCE_S * 100)
+        assert lease.until() == pytest.approx((uptime_s() + 60) * 100, abs=SLACK_S * 100)
         assert lease.renew(uptime_s() - 70)
         assert lease.until() < (uptime_s() + 61) * 100, "half a period is left: less than it has"
         assert lease.renew()
-        assert lease.until() > (uptime_s() + 99 - PATIENCE_S) * 100
+        assert lease.until() > (uptime_s() + 99 - SLACK_S) * 100
         later = lease.until()
         assert lease.renew(uptime_s() - 40)
         assert lease.until() == later, "a late renewal takes nothing away"
 
     def test_with_half_a_period_after_a_long_arming(self, lease: Lease, scripts: Scripts) -> None:
         stage(lease, replace(TERMS, renew_within_s=200), scripts, env={}, files={}, alive=0.0)
-        assert lease.until() == pytest.approx((uptime_s() + 100) * 100, abs=PATIENCE_S * 100)
+        assert lease.until() == pytest.approx((uptime_s() + 100) * 100, abs=SLACK_S * 100)
 
     def test_at_its_limit_though_it_is_renewed(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
-        arm(lease, scripts, limit_s=1.0, renew_within_s=60.0)
-        hold(lease)
+        arm_and_hold(lease, scripts, broken, limit_s=1.0, renew_within_s=60.0)
         wait_until(lambda: not lease.renew())
         wait_until(lambda: not lease.exists())
         assert undos(broken) == 1
 
     def test_while_inject_hangs_and_nobody_renews_it(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
-        arm(lease, replace(scripts, inject=f"touch {broken}; trap '' TERM; sleep 600"), renew_within_s=0.5)
+        arm(lease, replace(scripts, inject=f"touch {broken}; trap '' TERM; sleep 600"), renew_within_s=2)
         lease.go()
+        wait_until(lambda: lease.renew() and broken.exists())
         wait_until(lambda: not lease.exists())
         assert undos(broken) == 1
 
@@ -267,7 +286,7 @@ class TestEnding:
     def test_while_inject_hangs(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
         arm(lease, replace(scripts, inject=f"touch {broken}; trap '' TERM; sleep 600"))
         assert hold(lease, within_s=0.3).shown is False
-        assert broken.exists()
+        wait_until(broken.exists)
         await_end(lease, kept, PATIENCE_S)
         assert not broken.exists()
 
@@ -353,7 +372,7 @@ class TestListing:
             "host": "h1",
             "keeper": "process",
         }
-        assert 100 <= float(str(found["age_s"])) < 100 + PATIENCE_S
+        assert 100 <= float(str(found["age_s"])) < 100 + SLACK_S
 
     def test_of_one_host(self, lease: Lease, scripts: Scripts) -> None:
         stage(lease, TERMS, scripts, env={}, files={})

@@ -31,7 +31,7 @@ def write(project: Path, check: str, text: str, folder: str = "tests/postconditi
 
 
 def run(
-    project: Path, *checks: str, timeout_s: float = 60, fault_targets: dict[str, tuple[str, ...]] | None = None
+    project: Path, *checks: str, timeout_s: float = 300, fault_targets: dict[str, tuple[str, ...]] | None = None
 ) -> dict[str, list[CheckFinished]]:
     told: list[CheckFinished] = []
     results = run_checks(
