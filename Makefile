@@ -44,7 +44,8 @@ types:
 	mypy
 
 unit:
-	pytest -n 2 -m "not slow" tests/unit tests/contract
+	@# ansible-lint beside it takes longest, and one core for the most part.
+	nice -n 10 pytest -n 2 --dist worksteal -m "not slow" tests/unit tests/contract
 
 .PHONY: check-slow
 check-slow: .venv/.ready ## Unit and contract tests that start processes and wait for them

@@ -38,6 +38,7 @@ class SimulatedStore(ThreadingHTTPServer):
 class Handler(BaseHTTPRequestHandler):
     server: SimulatedStore
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else a body waits 40 ms for its head's acknowledgement, as of no real store
 
     def do_GET(self) -> None:
         self.server.asked.append(f"GET {self.path}")

@@ -1,6 +1,7 @@
 """`report` and `evaluate` on stored runs: what they print, what they write, how they end."""
 
 import json
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,25 +12,33 @@ from drill_runner.cli import main
 from drill_runner.evaluate import to_json
 from drill_runner.model.plan import Plan
 from drill_runner.model.record import Record, RunStarted
-from drill_runner.model.sample import Sample
+from drill_runner.observe.writer import SAMPLE
 from tests.unit.histories import STARTED, story
 
 RUN = "20261124T101500Z-server_crash"
+
+
+@cache
+def stored() -> dict[str, bytes]:
+    """A run's files."""
+    told = story("outage")
+    started = RunStarted(at=STARTED - 1, utc="2026-11-24T10:14:52Z", run_id=RUN, versions={"python": "3.11.7"})
+    return {
+        "plan.json": TypeAdapter(Plan).dump_json(told.plan) + b"\n",
+        "journal.jsonl": TypeAdapter(Record).dump_json(started) + b"\n",
+        "samples.jsonl": b"".join(SAMPLE.dump_json(sample) + b"\n" for sample in told.samples),
+        "result.json": to_json(told.result).encode(),
+    }
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     for name in ("drills", "playbooks", "roles"):
         (tmp_path / name).mkdir()
-    told = story("outage")
     folder = tmp_path / "runs" / RUN
     folder.mkdir(parents=True)
-    (folder / "plan.json").write_bytes(TypeAdapter(Plan).dump_json(told.plan) + b"\n")
-    started = RunStarted(at=STARTED - 1, utc="2026-11-24T10:14:52Z", run_id=RUN, versions={"python": "3.11.7"})
-    (folder / "journal.jsonl").write_bytes(TypeAdapter(Record).dump_json(started) + b"\n")
-    lines = b"".join(TypeAdapter(Sample).dump_json(sample) + b"\n" for sample in told.samples)
-    (folder / "samples.jsonl").write_bytes(lines)
-    (folder / "result.json").write_text(to_json(told.result))
+    for name, content in stored().items():
+        (folder / name).write_bytes(content)
     return tmp_path
 
 

@@ -107,6 +107,11 @@ def fits(text: str, name: str) -> None:
 
 
 class TestBootstrap:
+    @pytest.fixture(autouse=True)
+    def fewer_resamples(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What holds here holds of 1000, too, at a quarter of the time."""
+        monkeypatch.setattr(bootstrap, "RESAMPLES", 1000)
+
     def test_the_median_is_in_the_interval_about_as_often_as_promised(self):
         dice, inside, tries = random.Random(5), 0, 60  # noqa: S311
         for attempt in range(tries):
