@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 AT_ONCE = 4
 """To open a repository takes half a second of a core and 64 MiB, on purpose (scrypt)."""
 
+OURS = ("prune", "store")
+"""User and host that the store's keys are marked with."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -70,10 +73,11 @@ def _answer(settings: Settings, user: str, password: str, before: Mapping[str, s
         mine = key(user)
         if before is not None and _still_opens(path, mine, before):
             return Answer(changed=False, opened=before)
-        if (opened := _opens(path, mine)) is not None:
+        if any(map(_may_be_ours, _files(path))) and (opened := _opens(path, mine)) is not None:
             return Answer(changed=False, opened=opened)
-        _add(path, user, password)
-        return Answer(changed=True, opened=_opens(path, mine))
+        added = _add(path, user, password)
+        opened = {"key": _digest(mine.encode()), "file": added[0]} if len(added) == 1 else _opens(path, mine)
+        return Answer(changed=True, opened=opened)
     except (UpkeepError, OSError) as error:
         return Answer(changed=False, error=str(error))
 
@@ -81,6 +85,19 @@ def _answer(settings: Settings, user: str, password: str, before: Mapping[str, s
 def _still_opens(path: Path, mine: str, before: Mapping[str, str]) -> bool:
     file = path / "keys" / before.get("file", "")
     return before.get("key") == _digest(mine.encode()) and file.is_file() and _digest(file.read_bytes()) == file.name
+
+
+def _files(path: Path) -> list[Path]:
+    return list((path / "keys").iterdir())
+
+
+def _may_be_ours(file: Path) -> bool:
+    """A key file says in the clear whom it is for: no need to try those of the hosts."""
+    try:
+        said = json.loads(file.read_bytes())
+        return (said["username"], said["hostname"]) == OURS
+    except (OSError, ValueError, LookupError, TypeError):
+        return True
 
 
 def _opens(path: Path, mine: str) -> dict[str, str] | None:
@@ -94,7 +111,9 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _add(path: Path, user: str, password: str) -> None:
+def _add(path: Path, user: str, password: str) -> list[str]:
+    """Add the store's key and give the new key files. restic has opened the repository with it when it says so."""
+    before = set(_files(path))
     # As root, who alone can read the new key's file.
     done = subprocess.run(
         [
@@ -105,8 +124,8 @@ def _add(path: Path, user: str, password: str) -> None:
             str(path),
             "key",
             "add",
-            "--user=prune",
-            "--host=store",
+            f"--user={OURS[0]}",
+            f"--host={OURS[1]}",
             f"--new-password-file={KEYS / user}",
         ],
         env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
@@ -117,7 +136,8 @@ def _add(path: Path, user: str, password: str) -> None:
         umask=0o077,
     )
     owner = path.stat()
-    for made in (path / "keys").iterdir():
+    for made in _files(path):
         os.chown(made, owner.st_uid, owner.st_gid)
     if done.returncode:
         raise UpkeepError(f"the store's key was not let in to {path}: {last_line(done)}")
+    return [made.name for made in _files(path) if made not in before]
