@@ -1,0 +1,101 @@
+"""`make test` runs things side by side: none may fail unseen, and none may run on when it is interrupted."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow  # starts processes and waits for them
+
+SCRIPT = Path(__file__).parents[2] / "tools" / "test_hosts.sh"
+SIMULATED_MAKE = """\
+#!/bin/sh
+cd {folder}
+echo "$1 $(nice) ${{LAB_HOST_WEIGHT:-none}}" >>order
+if [ -e "wait-$1" ]; then touch "began-$1"; sleep 600; fi
+echo "$1 says so"
+[ ! -e "fails-$1" ]
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The script alone, and a `make` that only notes what it was asked for."""
+    for name, text in {
+        "tools/test_hosts.sh": SCRIPT.read_text(),
+        "bin/make": SIMULATED_MAKE.format(folder=tmp_path),
+    }.items():
+        path = tmp_path / name
+        path.parent.mkdir()
+        path.write_text(text)
+        path.chmod(0o755)
+    return tmp_path
+
+
+def begin(project: Path) -> subprocess.Popen[str]:
+    path = f"{project / 'bin'}:{os.environ['PATH']}"
+    return subprocess.Popen(
+        [project / "tools" / "test_hosts.sh"],
+        env={**os.environ, "PATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def test_what_is_judged_by_the_clock_has_nothing_beside_it_but_what_stands_back(project: Path) -> None:
+    with begin(project) as run:
+        assert run.wait() == 0
+    asked = {line.split()[0]: line.split()[1:] for line in (project / "order").read_text().splitlines()}
+    mine = str(os.nice(0))
+    assert asked == {
+        "lab-up": [mine, "none"],
+        "check-slow": [mine, "16"],
+        "drills": [mine, "none"],
+        "molecule": ["19", "16"],
+    }
+
+
+@pytest.mark.parametrize("target", ["check-slow", "drills", "molecule"])
+def test_a_failure_fails_the_whole_and_stands_at_its_end(project: Path, target: str) -> None:
+    (project / f"fails-{target}").touch()
+    with begin(project) as run:
+        out, _ = run.communicate()
+    assert run.returncode == 1
+    assert out.splitlines()[-2:] == [
+        f"Failed: make {target} (.test-logs/{target}.log). Its end:",
+        f"{target} says so",
+    ]
+    assert {line.split()[0] for line in (project / "order").read_text().splitlines()} >= {"drills", "molecule"}
+
+
+def test_without_a_lab_nothing_is_tried_on_it(project: Path) -> None:
+    (project / "fails-lab-up").touch()
+    with begin(project) as run:
+        assert run.wait() != 0
+    assert "drills" not in (project / "order").read_text()
+
+
+@pytest.mark.parametrize(("at", "beside"), [("lab-up", "check-slow"), ("drills", "molecule")])
+def test_nothing_runs_on_after_a_ctrl_c(project: Path, at: str, beside: str) -> None:
+    for target in (at, beside):
+        (project / f"wait-{target}").touch()
+    with begin(project) as run:
+        until(lambda: (project / f"began-{at}").exists() and (project / f"began-{beside}").exists())
+        os.killpg(run.pid, signal.SIGINT)  # as a terminal does: to the group that is in its foreground
+        out, _ = run.communicate()
+    assert run.returncode == 130
+    assert "molecule destroy" in out
+    until(lambda: not subprocess.run(["pgrep", "-f", str(project)], capture_output=True, check=False).stdout)
+
+
+def until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
