@@ -11,11 +11,10 @@ mkdir -p "$kept"
 group=
 failed=()
 
-# beside TARGET NICENESS: make it in a group of processes of its own, which can be ended as a whole.
+# beside TARGET NICENESS: make it in a group of processes of its own, which can be ended as a whole. Without job control (`set -m`), which
+# now and then lost track of what it waited for; a shell without it starts what runs in the background deaf to Ctrl-C.
 beside() {
-    set -m
-    LAB_HOST_WEIGHT=16 nice -n "$2" make "$1" >"$kept/$1.log" 2>&1 </dev/null &
-    set +m
+    LAB_HOST_WEIGHT=16 setsid env --default-signal=INT,QUIT nice -n "$2" make "$1" >"$kept/$1.log" 2>&1 </dev/null &
     group=$!
     echo "Beside what follows: make $1 (tail -f $kept/$1.log)"
 }
@@ -23,7 +22,7 @@ beside() {
 # gather TARGET: print what it said from its beginning, until it ends.
 gather() {
     echo "make $1, which ran beside the above, from its beginning ($kept/$1.log):"
-    tail --lines=+1 --follow --pid="$group" "$kept/$1.log"
+    tail --lines=+1 --follow=name --retry --pid="$group" "$kept/$1.log" 2>/dev/null || true
     wait "$group" || failed+=("$1")
     group=
 }

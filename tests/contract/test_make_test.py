@@ -12,11 +12,12 @@ import pytest
 pytestmark = pytest.mark.slow  # starts processes and waits for them
 
 SCRIPT = Path(__file__).parents[2] / "tools" / "test_hosts.sh"
+PATIENCE_S = 120
 SIMULATED_MAKE = """\
 #!/bin/sh
 cd {folder}
 echo "$1 $(nice) ${{LAB_HOST_WEIGHT:-none}}" >>order
-if [ -e "wait-$1" ]; then touch "began-$1"; sleep 600; fi
+if [ -e "wait-$1" ]; then : >"began-$1"; exec sleep {patience}; fi
 echo "$1 says so"
 [ ! -e "fails-$1" ]
 """
@@ -27,7 +28,7 @@ def project(tmp_path: Path) -> Path:
     """The script alone, and a `make` that only notes what it was asked for."""
     for name, text in {
         "tools/test_hosts.sh": SCRIPT.read_text(),
-        "bin/make": SIMULATED_MAKE.format(folder=tmp_path),
+        "bin/make": SIMULATED_MAKE.format(folder=tmp_path, patience=PATIENCE_S),
     }.items():
         path = tmp_path / name
         path.parent.mkdir()
@@ -37,14 +38,16 @@ def project(tmp_path: Path) -> Path:
 
 
 def begin(project: Path) -> subprocess.Popen[str]:
-    path = f"{project / 'bin'}:{os.environ['PATH']}"
+    """As from a terminal, whatever runs these tests: not deaf to Ctrl-C, and with no weight asked for."""
+    told = {name: value for name, value in os.environ.items() if name != "LAB_HOST_WEIGHT"}
     return subprocess.Popen(
         [project / "tools" / "test_hosts.sh"],
-        env={**os.environ, "PATH": path},
+        env={**told, "PATH": f"{project / 'bin'}:{os.environ['PATH']}"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 -- no threads here
     )
 
 
@@ -95,7 +98,7 @@ def test_nothing_runs_on_after_a_ctrl_c(project: Path, at: str, beside: str) -> 
 
 
 def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE_S
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.02)
