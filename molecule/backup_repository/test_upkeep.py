@@ -57,10 +57,13 @@ def prune(host):
     return done.rc, json.loads(host.file(f"{STATE}/prune.json").content_string)["gpu1"]
 
 
-def test_the_stores_key_is_not_the_hosts(restic):
+def test_the_stores_key_is_not_the_hosts(host, restic):
     keys = restic("key list")[0]
-    assert {key["userName"] for key in keys if key["current"]} == {"prune"}
+    (current,) = (key for key in keys if key["current"])
+    assert current["userName"] == "prune"
     assert len(keys) == 2
+    # Whoever added it took down which one it is, without opening the repository to see.
+    assert json.loads(host.file(f"{STATE}/opened.json").content_string)["gpu1"]["file"].startswith(current["id"])
 
 
 def test_nobody_but_root_reads_the_key(host):

@@ -5,14 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from drill_runner.execute import PlaybookRun, run_playbook
 from drill_runner.model.fault import Scalar
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow  # starts processes and waits for them
 
@@ -226,22 +225,15 @@ def test_a_playbook_ends_with_its_killed_runner(project):
 """)
     runner = subprocess.Popen([sys.executable, "-c", PLAYS_ALONE, project])
     try:
-        until(reached.exists)
+        wait_until(reached.exists)
         playbook = int(reached.read_text())
-        until(lambda: "wait_for" in processes())
+        wait_until(lambda: "wait_for" in processes())
         assert not ended(playbook)
     finally:
         os.kill(runner.pid, signal.SIGKILL)
         runner.wait()
-    until(lambda: ended(playbook))
+    wait_until(lambda: ended(playbook))
     assert not after.exists()
-
-
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def processes() -> str:

@@ -6,25 +6,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TextIO
 
 import pytest
 
 from plugins.module_utils.lease import Lease, uptime_s
+from tests.waiting import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.slow  # starts processes and waits for them
 
-PATIENCE_S = 120.0
 ANSIBLE = Path(sys.executable).with_name("ansible")
-
-
-def wait_until(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not what():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -47,7 +40,7 @@ def arming(lease: Lease, prepare: str, renew_within_s: float, proof: str = "true
             "state": "armed",
             "fault": "simulated",
             "host": "h1",
-            "limit_s": "60",
+            "limit_s": str(10 * PATIENCE_S),  # ends nothing that something else should have ended
             "renew_within_s": str(renew_within_s),
             "base": str(lease.base),
             "keeper": "process",

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -18,20 +18,14 @@ from plugins.module_utils import lease_life, lease_process
 from plugins.module_utils.lease import Lease, LeaseError, Scripts, Terms, all_leases, describe, uptime_s
 from plugins.module_utils.lease_keepers import ProcessKeeper, run
 from plugins.module_utils.lease_life import Effect, await_effect, await_end, prove, stage, staged
+from tests.waiting import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.slow  # starts processes and waits for them
 
-PATIENCE_S = 120.0
 SLACK_S = 20.0  # what a busy machine may put between two lines of a test
+NEVER_S = 10 * PATIENCE_S  # a limit that ends no lease which something else should have ended
 KEEPER = ProcessKeeper(inspect.getsource(lease_process))
-TERMS = Terms(run="r", fault="simulated", host="h1", limit_s=60.0, created=time.time(), keeper="process")
-
-
-def wait_until(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not what():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
+TERMS = Terms(run="r", fault="simulated", host="h1", limit_s=NEVER_S, created=time.time(), keeper="process")
 
 
 def kept(name: str) -> ProcessKeeper:
@@ -67,7 +61,7 @@ def lease(tmp_path: Path) -> Iterator[Lease]:
             await_end(made, kept, PATIENCE_S)
 
 
-def arm(lease: Lease, scripts: Scripts, limit_s: float = 60.0, renew_within_s: float = 0.0) -> None:
+def arm(lease: Lease, scripts: Scripts, limit_s: float = NEVER_S, renew_within_s: float = 0.0) -> None:
     terms = replace(TERMS, limit_s=limit_s, renew_within_s=renew_within_s)
     assert lease_life.arm(lease, KEEPER, terms, scripts, env={}, files={}, within_s=PATIENCE_S)
 
@@ -78,14 +72,14 @@ def hold(lease: Lease, within_s: float = PATIENCE_S) -> Effect:
 
 
 def arm_and_hold(
-    lease: Lease, scripts: Scripts, broken: Path, limit_s: float = 60.0, renew_within_s: float = 0.0
-) -> None:
-    """With a longer time on a machine that is too busy to break anything before it has passed."""
+    lease: Lease, scripts: Scripts, broken: Path, limit_s: float = NEVER_S, renew_within_s: float = 0.0
+) -> int:
+    """So many times as long as wanted, on a machine that is too busy to break anything before that has passed."""
     for times in (1, 4, 16):
         arm(lease, scripts, limit_s * times, renew_within_s * times)
         with contextlib.suppress(LeaseError):
             if hold(lease).shown:
-                return
+                return times
         wait_until(lambda: not lease.exists())
         broken.with_name("undone").unlink(missing_ok=True)
     pytest.fail("it never took hold before its time had passed")
@@ -237,14 +231,14 @@ class TestEnding:
         assert undos(broken) == int(held)
 
     def test_not_while_it_is_renewed(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
-        arm_and_hold(lease, scripts, broken, renew_within_s=2.0)
+        period = float(arm_and_hold(lease, scripts, broken, renew_within_s=1.0))
         began = time.monotonic()
-        while time.monotonic() - began < 4:
+        while time.monotonic() - began < 2.5 * period:
             assert lease.renew()
             assert broken.exists()
             time.sleep(0.05)
         wait_until(lambda: not lease.exists())
-        assert time.monotonic() - began > 4 + 1.8
+        assert time.monotonic() - began > 3.4 * period
         assert not lease.renew()
 
     def test_by_when_whoever_renewed_it_was_there_for_sure(self, lease: Lease, scripts: Scripts) -> None:
@@ -263,7 +257,7 @@ class TestEnding:
         assert lease.until() == pytest.approx((uptime_s() + 100) * 100, abs=SLACK_S * 100)
 
     def test_at_its_limit_though_it_is_renewed(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
-        arm_and_hold(lease, scripts, broken, limit_s=1.0, renew_within_s=60.0)
+        arm_and_hold(lease, scripts, broken, limit_s=1.0, renew_within_s=NEVER_S)
         wait_until(lambda: not lease.renew())
         wait_until(lambda: not lease.exists())
         assert undos(broken) == 1

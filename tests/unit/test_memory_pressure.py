@@ -6,14 +6,14 @@ What the kernel does about the limit is played by the test; the drill of the sam
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.waiting import PATIENCE_S, wait_until
+
 SQUEEZE = Path(__file__).resolve().parents[2] / "roles/fault_memory_pressure/files/squeeze.py"
-PATIENCE_S = 20
 USED = 1 << 16
 V1 = {
     "limits": {"memory.limit_in_bytes": "536870912", "memory.memsw.limit_in_bytes": "536870912"},
@@ -72,7 +72,7 @@ class Case:
 
 @pytest.fixture
 def engine() -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(["sleep", "60"]) as engine:
+    with subprocess.Popen(["sleep", "600"]) as engine:
         yield engine
         engine.kill()
 
@@ -82,16 +82,9 @@ def case(request, tmp_path, engine) -> Case:
     return Case(tmp_path, request.param, engine)
 
 
-def wait_for(met) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not met():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def test_the_limit_comes_down_until_the_killer_has_acted(case):
     squeezing = case.start("squeeze")
-    wait_for(lambda: set(case.now().values()) <= {str(1 << 20), str(USED)})
+    wait_until(lambda: set(case.now().values()) <= {str(1 << 20), str(USED)})
     assert "has not acted" in case.run("proof")[2]
     case.killed(4)
     assert squeezing.communicate(timeout=PATIENCE_S) == ("", "")
@@ -104,13 +97,13 @@ def test_the_limit_comes_down_until_the_killer_has_acted(case):
 
 def test_only_v1_needs_somebody_who_asks_for_memory(case):
     squeezing = case.start("squeeze")
-    wait_for(lambda: set(case.now().values()) <= {str(1 << 20), str(USED)})
+    wait_until(lambda: set(case.now().values()) <= {str(1 << 20), str(USED)})
     if "memory.limit_in_bytes" in case.limits:
-        wait_for(lambda: (case.group / "cgroup.procs").read_text() != "")
+        wait_until(lambda: (case.group / "cgroup.procs").read_text() != "")
         asking = int((case.group / "cgroup.procs").read_text())
         case.killed(4)
         squeezing.communicate(timeout=PATIENCE_S)
-        wait_for(lambda: not Path(f"/proc/{asking}").exists() or is_dead(asking))
+        wait_until(lambda: not Path(f"/proc/{asking}").exists() or is_dead(asking))
     else:
         case.killed(4)
         squeezing.communicate(timeout=PATIENCE_S)
@@ -127,7 +120,7 @@ def is_dead(pid: int) -> bool:
 
 def test_restore_brings_back_what_was_and_may_come_at_any_time(case):
     squeezing = case.start("squeeze")
-    wait_for(lambda: case.now() != case.limits)
+    wait_until(lambda: case.now() != case.limits)
     squeezing.kill()
     squeezing.wait()
     for _ in range(2):

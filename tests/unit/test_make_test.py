@@ -3,16 +3,15 @@
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.waiting import PATIENCE_S, wait_until
+
 pytestmark = pytest.mark.slow  # starts processes and waits for them
 
 SCRIPT = Path(__file__).parents[2] / "tools" / "test_hosts.sh"
-PATIENCE_S = 120
 SIMULATED_MAKE = """\
 #!/bin/sh
 cd {folder}
@@ -89,16 +88,9 @@ def test_nothing_runs_on_after_a_ctrl_c(project: Path, at: str, beside: str) -> 
     for target in (at, beside):
         (project / f"wait-{target}").touch()
     with begin(project) as run:
-        until(lambda: (project / f"began-{at}").exists() and (project / f"began-{beside}").exists())
+        wait_until(lambda: (project / f"began-{at}").exists() and (project / f"began-{beside}").exists())
         os.killpg(run.pid, signal.SIGINT)  # as a terminal does: to the group that is in its foreground
         out, _ = run.communicate()
     assert run.returncode == 130
     assert "molecule destroy" in out
-    until(lambda: not subprocess.run(["pgrep", "-f", str(project)], capture_output=True, check=False).stdout)
-
-
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: not subprocess.run(["pgrep", "-f", str(project)], capture_output=True, check=False).stdout)
