@@ -43,9 +43,16 @@ beside molecule 19 # not before the lab is up: both labs' hosts have the same im
 make drills 2>&1 | tee --ignore-interrupts "$kept/drills.log" || failed+=(drills)
 gather molecule
 
+# what_failed LOG: what pytest and Ansible say of failures, of which the end of a log of many scenarios says nothing; else its end.
+what_failed() {
+    sed 's/\x1b\[[0-9;]*m//g' "$1" |
+        grep --text --extended-regexp --after-context=2 '^[ │]*(E  |(FAILED|ERROR) .*::)|(fatal|failed): \[|\[ERROR\]: ' | tail --lines=40 ||
+        tail --lines=40 "$1"
+}
+
 for target in "${failed[@]}"; do
     # Whoever reads the end of a long log finds here what went wrong, and where.
-    echo "Failed: make $target ($kept/$target.log). Its end:"
-    tail --lines=40 "$kept/$target.log"
+    echo "Failed: make $target ($kept/$target.log):"
+    what_failed "$kept/$target.log"
 done >&2
 [ "${#failed[@]}" -eq 0 ]

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 import testinfra
 
+from tests.waiting import PATIENCE_S, wait_until
+
 testinfra_hosts = ["ansible://lb1"]
 
 PROJECT = Path(__file__).parents[2]
@@ -38,7 +40,7 @@ def healed(address, gpu2):
     """Start every test with the whole pool, and undo what it did."""
     yield
     run(gpu2, f"rm -f {ORDERS}/status {ORDERS}/verdict; systemctl kill -s CONT simulated-engine")
-    wait_for(address, "gpu2", "UP")
+    wait_for(address, "UP")
 
 
 def run(host, command):
@@ -48,9 +50,9 @@ def run(host, command):
     return done.stdout
 
 
-def http(address, port, path, *, body=None, headers=None, timeout=5):
+def http(address, port, path, *, body=None, headers=None):
     """Open one request; the connection ends with the answer."""
-    connection = HTTPConnection(address, port, timeout=timeout)
+    connection = HTTPConnection(address, port, timeout=PATIENCE_S)
     connection.request("POST" if body else "GET", path, body, headers or {})
     return connection.getresponse()
 
@@ -60,11 +62,11 @@ def statistics(address):
     return {row["svname"]: row for row in rows if row["pxname"] == "llm_servers"}
 
 
-def wait_for(address, server, status, patience_s=20):
-    deadline = time.monotonic() + patience_s
-    while (found := statistics(address)[server]["status"]) != status:
-        assert time.monotonic() < deadline, f"{server} is {found}, not {status}"
-        time.sleep(0.05)
+def wait_for(address, status, server="gpu2"):
+    def found() -> str:
+        return statistics(address)[server]["status"]
+
+    wait_until(lambda: found() == status, otherwise=lambda: f"{server} is {found()}, not {status}")
 
 
 def ask(address, path="/v1/completions", prompt="p"):
@@ -101,12 +103,10 @@ def load(address):
         sender.join()
 
 
-def served_after(answers, count, patience_s=20):
+def served_after(answers, count):
     """Wait until so many more requests were answered."""
-    goal, deadline = len(answers) + count, time.monotonic() + patience_s
-    while len(answers) < goal:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    goal = len(answers) + count
+    wait_until(lambda: len(answers) >= goal)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_hurt_replica_costs_no_request(address, gpu2, hurt, status):
         served_after(answers, 20)
         run(gpu2, hurt)
         if status:
-            wait_for(address, "gpu2", status)
+            wait_for(address, status)
         served_after(answers, 40)
     failed = [answer for answer in answers if answer[0] != 200]
     assert not failed, f"{len(failed)} of {len(answers)} failed, first {failed[0]}"
@@ -142,7 +142,7 @@ def test_a_route_that_is_not_listed_is_not_sent_again(address, gpu2):
         assert seen.count('"once"') <= 1
     finally:
         run(gpu1, f"rm {ORDERS}/status")
-        wait_for(address, "gpu1", "UP")
+        wait_for(address, "UP", "gpu1")
 
 
 def test_tokens_are_passed_on_one_by_one(address):
@@ -182,10 +182,7 @@ def test_a_drain_holds_against_agent_reload_and_crash(address, host, gpu2):
     run(host, "systemctl reload haproxy")
     assert statistics(address)["gpu2"]["status"] == "DRAIN"
     run(host, "systemctl kill -s KILL haproxy")
-    deadline = time.monotonic() + 20
-    while ask(address)[0] != 200:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: ask(address)[0] == 200)
     assert statistics(address)["gpu2"]["status"] == "DRAIN"
 
     assert operate("undrain.yml") is True
@@ -247,6 +244,19 @@ def test_a_new_port_is_not_undone_by_the_state_that_was_kept(host):
             assert host.file("/etc/haproxy/haproxy.cfg").content_string == before
 
 
+def test_a_reload_that_fails_says_so_and_changes_nothing(address, host):
+    """That a port is taken is found when the new worker starts; nothing is wrong with the configuration's text."""
+    file = "/etc/haproxy/haproxy.cfg"
+    try:
+        run(host, f"cp -p {file} {file}.kept && printf 'listen taken\n    bind :22\n' >> {file}")
+        run(host, f"haproxy -c -q -f {file}")
+        with host.sudo():
+            assert host.run("systemctl reload haproxy").rc != 0
+        assert ask(address)[0] == 200
+    finally:
+        run(host, f"mv -f {file}.kept {file} && systemctl reload haproxy")
+
+
 def test_every_accepted_request_is_in_the_ledger_once(address, host):
     wanted = []
     for _ in range(20):
@@ -254,15 +264,16 @@ def test_every_accepted_request_is_in_the_ledger_once(address, host):
         answer.read()
         wanted.append(answer.headers["X-Request-ID"])
     assert len(set(wanted)) == 20
-    deadline = time.monotonic() + 20
-    while True:  # the journal may be a moment behind
+
+    def ids() -> list[str]:
         run(host, "systemctl start request-ledger.service")
-        lines = run(host, "cat /var/lib/request-ledger/requests.jsonl").splitlines()
-        ids = [json.loads(line)["id"] for line in lines]
-        if set(wanted) <= set(ids):
-            break
-        assert time.monotonic() < deadline, f"{len(set(wanted) - set(ids))} of 20 are missing"
-        time.sleep(0.2)
-    assert [ids.count(one) for one in wanted] == [1] * 20
+        return [json.loads(line)["id"] for line in run(host, "cat /var/lib/request-ledger/requests.jsonl").splitlines()]
+
+    # The journal may be a moment behind.
+    wait_until(
+        lambda: set(wanted) <= set(ids()), otherwise=lambda: f"{len(set(wanted) - set(ids()))} of 20 are missing"
+    )
+    found = ids()
+    assert [found.count(one) for one in wanted] == [1] * 20
     with host.sudo():
         assert host.run("runuser -u nobody -- cat /var/lib/request-ledger/requests.jsonl").rc != 0

@@ -3,13 +3,14 @@
 import hashlib
 import json
 import os
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import testinfra
 from asking import BACKUP, PROGRAM, RESTIC, RESTORE, WEIGHTS, corrupt, run, status, weights_are_right
+
+from tests.waiting import wait_until
 
 testinfra_hosts = ["ansible://gpu1"]
 
@@ -250,10 +251,3 @@ def test_a_run_that_failed_is_tried_again_until_it_succeeds(host):
     finally:
         run(host, "mv /etc/model-backup/kept /etc/model-backup/ca.crt")
     wait_until(lambda: status(host, "configuration")["last_error"] is None)
-
-
-def wait_until(what):
-    deadline = time.monotonic() + 60
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)

@@ -65,6 +65,13 @@ class Engine(BaseHTTPRequestHandler):
         """Keep the journal quiet: there are checks every second."""
 
 
+class Door(ThreadingHTTPServer):
+    """Where requests come in."""
+
+    # As a real engine's. With Python's 5, an engine that is slow for a moment is not connected to at all.
+    request_queue_size = 2048
+
+
 class Agent(socketserver.StreamRequestHandler):
     """HAProxy's agent protocol: one line, then closed."""
 
@@ -84,7 +91,7 @@ def main() -> None:
     """Serve until killed."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     threading.Thread(target=Server(("", AGENT_PORT), Agent).serve_forever, daemon=True).start()
-    ThreadingHTTPServer(("", PORT), Engine).serve_forever()
+    Door(("", PORT), Engine).serve_forever()
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ SIMULATED_MAKE = """\
 cd {folder}
 echo "$1 $(nice) ${{LAB_HOST_WEIGHT:-none}}" >>order
 if [ -e "wait-$1" ]; then : >"began-$1"; exec sleep {patience}; fi
-echo "$1 says so"
+cat "says-$1" 2>/dev/null || echo "$1 says so"
 [ ! -e "fails-$1" ]
 """
 
@@ -63,6 +63,23 @@ def test_what_is_judged_by_the_clock_has_nothing_beside_it_but_what_stands_back(
     }
 
 
+def test_of_a_long_log_what_failed_is_shown(project: Path) -> None:
+    failures = [
+        "fatal: [gpu1]: FAILED! => changed=false",
+        "E       AssertionError: 8 of 115 failed, first (503, None)",
+        "FAILED test_load_balancer.py::test_a_hurt_replica_costs_no_request",
+    ]
+    more = [f"scenario {number}: successful" for number in range(60)]
+    molecule = [f"  \x1b[2m│\x1b[0m {line}" for line in (*more, *failures, *more)]
+    (project / "says-molecule").write_text("\n".join(molecule) + "\n")
+    (project / "fails-molecule").touch()
+    with begin(project) as run:
+        out, _ = run.communicate()
+    end = out[out.index("Failed: make molecule") :]
+    assert all(f"  │ {line}\n" in end for line in failures)
+    assert len(end.splitlines()) < 20
+
+
 @pytest.mark.parametrize("target", ["check-slow", "drills", "molecule"])
 def test_a_failure_fails_the_whole_and_stands_at_its_end(project: Path, target: str) -> None:
     (project / f"fails-{target}").touch()
@@ -70,7 +87,7 @@ def test_a_failure_fails_the_whole_and_stands_at_its_end(project: Path, target: 
         out, _ = run.communicate()
     assert run.returncode == 1
     assert out.splitlines()[-2:] == [
-        f"Failed: make {target} (.test-logs/{target}.log). Its end:",
+        f"Failed: make {target} (.test-logs/{target}.log):",
         f"{target} says so",
     ]
     assert {line.split()[0] for line in (project / "order").read_text().splitlines()} >= {"drills", "molecule"}
