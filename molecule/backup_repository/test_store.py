@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from testinfra.utils.ansible_runner import AnsibleRunner
 
+from tests.waiting import PATIENCE_S
+
 testinfra_hosts = ["ansible://store1"]
 
 STATE = Path.home() / ".local/state/drill_runner/drill-molecule"
@@ -33,7 +35,7 @@ def ask(host):
         if login:
             pair = login if ":" in login else f"{login}:{(STATE / 'secrets' / SECRETS[login]).read_text().strip()}"
             headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
-        connection = HTTPSConnection(address, port, context=trust, timeout=10)
+        connection = HTTPSConnection(address, port, context=trust, timeout=PATIENCE_S)
         connection.request(method, urllib.parse.quote(path), body, headers)
         return connection.getresponse()
 

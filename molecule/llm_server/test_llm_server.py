@@ -10,7 +10,7 @@ testinfra_hosts = ["ansible://llm_servers"]
 VERIFY = "sudo /usr/local/libexec/llm-server/verify"
 WEIGHTS = "/srv/models/SmolLM2-135M-Instruct.Q4_1.gguf"
 ASK = (
-    "curl --silent --max-time 5 --output /dev/null --write-out '%{http_code}' http://127.0.0.1:8080/v1/completions"
+    "curl --silent --max-time 60 --output /dev/null --write-out '%{http_code}' http://127.0.0.1:8080/v1/completions"
     ' --json \'{"model": "smollm2-135m-instruct", "prompt": "1 2 3", "max_tokens": 1}\''
 )
 GENERATOR = "/usr/lib/systemd/system-generators/podman-system-generator"

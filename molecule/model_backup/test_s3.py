@@ -46,7 +46,7 @@ def test_a_store_that_does_not_answer_is_said_at_once(host):
     address = run(host, ". /etc/model-backup/environment; echo $RESTIC_REPOSITORY").split("/")[2].partition(":")[0]
     run(host, f"ip route add unreachable {address}")
     try:
-        done = host.run(f"timeout 60 {PROGRAM} backup adapters")
+        done = host.run(f"timeout 300 {PROGRAM} backup adapters")
     finally:
         run(host, f"ip route del unreachable {address}")
     assert done.rc == 1
@@ -61,7 +61,7 @@ def test_a_bucket_that_does_not_exist_is_said_at_once(host):
     elsewhere = (
         run(host, ". /etc/model-backup/environment; echo $RESTIC_REPOSITORY").strip().replace("/backups/", "/no/")
     )
-    done = host.run(f"RESTIC_REPOSITORY={elsewhere} timeout 60 {PROGRAM} backup monitoring")
+    done = host.run(f"RESTIC_REPOSITORY={elsewhere} timeout 300 {PROGRAM} backup monitoring")
     assert done.rc == 1
     assert "there is no bucket no at " in done.stderr
     run(host, f"{PROGRAM} backup monitoring")
@@ -70,7 +70,7 @@ def test_a_bucket_that_does_not_exist_is_said_at_once(host):
 
 def test_a_store_with_another_certificate_gets_nothing(host):
     before = status(host, "adapters")["snapshot"]
-    done = host.run(f"RESTIC_CACERT=/etc/ssl/certs/ca-certificates.crt timeout 60 {PROGRAM} backup adapters")
+    done = host.run(f"RESTIC_CACERT=/etc/ssl/certs/ca-certificates.crt timeout 300 {PROGRAM} backup adapters")
     assert done.rc == 1
     assert ":9000 is not trusted" in done.stderr
     assert status(host, "adapters")["snapshot"] == before
