@@ -29,8 +29,9 @@ in_force() {
   fi
 }
 
+# Or is gone altogether: this shell is in its folder still.
 not_ended() {
-  if [ -e ended ]; then
+  if [ -e ended ] || [ ! -e lasts ]; then
     echo "this lease has ended: arm a new one"
     exit 1
   fi
@@ -41,6 +42,7 @@ now
 limit=$((now + lasts))
 not_ended
 while [ ! -e go ]; do
+  not_ended
   in_force || exit 0
   sleep 0.02
 done

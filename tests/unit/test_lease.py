@@ -3,6 +3,7 @@
 import contextlib
 import inspect
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -187,10 +188,28 @@ class TestHolding:
         assert undos(broken) == 1
 
     def test_lease_that_has_ended_never_breaks_again(self, lease: Lease, scripts: Scripts, broken: Path) -> None:
-        arm(lease, scripts)
+        terms = replace(TERMS, limit_s=5)  # one that breaks again ends, too
+        stage(lease, terms, scripts, env={}, files={})  # with no keeper, which would clean up meanwhile
         assert run("/bin/sh", str(lease.folder / "end")).returncode == 0
+        lease.go()
         assert run("/bin/sh", str(lease.folder / "hold")).returncode == 1
         assert not broken.exists()
+
+    @pytest.mark.parametrize("through", ["end", "clean"])
+    def test_lease_that_ends_while_it_waits_for_the_word_is_not_held_any_longer(
+        self, lease: Lease, scripts: Scripts, through: str
+    ) -> None:
+        stage(lease, TERMS, scripts, env={}, files={})
+        with subprocess.Popen(["/bin/sh", lease.folder / "hold"]) as waiting:
+            wait_until(lambda: Path(f"/proc/{waiting.pid}/cwd").readlink() == lease.folder)
+            if through == "end":
+                assert run("/bin/sh", str(lease.folder / "end")).returncode == 0
+            else:
+                shutil.rmtree(lease.folder)
+            try:
+                assert waiting.wait(PATIENCE_S) == 1
+            finally:
+                waiting.kill()
 
 
 class TestEnding:
