@@ -9,6 +9,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 # Where it is set, every process would compile all of this project anew: a fifth of a second each.
 unexport PYTHONDONTWRITEBYTECODE
+# A test that hangs fails, and says where: in a run that is ended from outside nobody would learn which it was. The longest takes two minutes.
+PYTEST := pytest --timeout 900
 
 .PHONY: help
 help: ## What can be made
@@ -45,11 +47,11 @@ types:
 
 unit:
 	@# ansible-lint beside it takes longest, and one core for the most part.
-	nice -n 10 pytest -n 2 --dist worksteal -m "not slow" tests/unit tests/contract
+	nice -n 10 $(PYTEST) -n 2 --dist worksteal -m "not slow" tests/unit tests/contract
 
 .PHONY: check-slow
 check-slow: .venv/.ready ## Unit and contract tests that start processes and wait for them
-	pytest -n 2 -m slow tests/unit tests/contract
+	$(PYTEST) -n 2 -m slow tests/unit tests/contract
 
 .PHONY: molecule
 molecule: .venv/.ready ## Every role's scenario
@@ -59,7 +61,7 @@ molecule: .venv/.ready ## Every role's scenario
 
 .PHONY: drills
 drills: lab-up ## Every drill, against the lab
-	pytest --ansible-inventory=inventories/lab tests/integration
+	$(PYTEST) --ansible-inventory=inventories/lab tests/integration
 
 .PHONY: test
 test: check ## Everything
