@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 # Where it is set, every process would compile all of this project anew: a fifth of a second each.
 unexport PYTHONDONTWRITEBYTECODE
-# A test that hangs fails, and says where: in a run that is ended from outside nobody would learn which it was. The longest takes two minutes.
+# A test that hangs fails, and says where: in a run that is ended from outside nobody would learn which it was.
 PYTEST := pytest --timeout 900
 
 .PHONY: help

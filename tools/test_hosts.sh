@@ -27,6 +27,13 @@ gather() {
     group=
 }
 
+# what_failed LOG: what pytest and Ansible say of failures, of which the end of a log of many scenarios says nothing; else its end.
+what_failed() {
+    sed 's/\x1b\[[0-9;]*m//g' "$1" |
+        grep --text --extended-regexp --after-context=2 '^[ │]*(E  |(FAILED|ERROR) .*::)|(fatal|failed): \[|\[ERROR\]: ' | tail --lines=40 ||
+        tail --lines=40 "$1"
+}
+
 end_group() {
     [ -z "$group" ] || ! kill -- "-$group" 2>/dev/null ||
         echo "Ended what ran beside; hosts of scenarios that it leaves go with: molecule destroy" >&2
@@ -42,13 +49,6 @@ gather check-slow # not beside the drills: its tests are of deadlines, too, whic
 beside molecule 19 # not before the lab is up: both labs' hosts have the same image, and one shall make it
 make drills 2>&1 | tee --ignore-interrupts "$kept/drills.log" || failed+=(drills)
 gather molecule
-
-# what_failed LOG: what pytest and Ansible say of failures, of which the end of a log of many scenarios says nothing; else its end.
-what_failed() {
-    sed 's/\x1b\[[0-9;]*m//g' "$1" |
-        grep --text --extended-regexp --after-context=2 '^[ │]*(E  |(FAILED|ERROR) .*::)|(fatal|failed): \[|\[ERROR\]: ' | tail --lines=40 ||
-        tail --lines=40 "$1"
-}
 
 for target in "${failed[@]}"; do
     # Whoever reads the end of a long log finds here what went wrong, and where.
