@@ -13,5 +13,5 @@ def test_nothing_is_left(host):
 
 
 def test_systemd_is_content(host):
-    state = host.run("systemctl is-system-running")
+    state = host.run("systemctl is-system-running --wait")
     assert (state.rc, state.stdout.strip()) == (0, "running")

@@ -1,9 +1,10 @@
 """The replica serves behind its key, locked down, with a verdict; rot and a crash are seen and got over."""
 
 import json
-import time
 
 import pytest
+
+from tests.waiting import wait_until
 
 testinfra_hosts = ["ansible://llm_servers"]
 
@@ -17,14 +18,11 @@ GENERATOR = "/usr/lib/systemd/system-generators/podman-system-generator"
 AGENT = "bash -c 'exec 3<>/dev/tcp/127.0.0.1/8090; cat <&3'"
 
 
-def until(host, command, wanted, seconds=180):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = host.run(command).stdout.strip()
-        if found.startswith(wanted):
-            return
-        time.sleep(0.1)
-    pytest.fail(f"{command}: {found!r} after {seconds} s, wanted {wanted!r}")
+def until_agent_says(host, word):
+    def said() -> str:
+        return host.run(AGENT).stdout
+
+    wait_until(lambda: said().startswith(word), otherwise=said)
 
 
 @pytest.fixture
@@ -72,15 +70,15 @@ def test_crash_is_got_over_and_the_word_does_not_flap(host):
 
 
 def test_rot_takes_the_replica_out_until_it_is_put_right(host):
-    assert host.run(AGENT).stdout == "up\n"
+    until_agent_says(host, "up\n")
     assert host.run(f"sudo cp {WEIGHTS} /var/tmp/good").rc == 0
     try:
         assert host.run(f"echo rot | sudo dd of={WEIGHTS} bs=1 seek=40000000 conv=notrunc status=none").rc == 0
-        until(host, AGENT, "down #digest")
+        until_agent_says(host, "down #digest")
         assert host.run("curl --silent http://127.0.0.1:8080/health").stdout == '{"status":"ok"}'
     finally:
         assert host.run(f"sudo cp /var/tmp/good {WEIGHTS} && sudo rm /var/tmp/good").rc == 0
-    until(host, AGENT, "up")
+    until_agent_says(host, "up\n")
 
 
 def test_golden_answers_agree_with_the_controllers(host):

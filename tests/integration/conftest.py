@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from drill_runner.model.result import Result, Verdict
 PROJECT = find_project(None, Path(__file__).parent)
 RESULT = TypeAdapter(Result)
 TRIES = 3
+INCONCLUSIVE = 3
+"""The exit code of a run that knows nothing. One that a busy machine starves ends with it, and is asked again."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,38 @@ def calm(name: str, folder: Path) -> Path:
     path = folder / f"{name}.yml"
     path.write_text(yaml.safe_dump(less | plan, sort_keys=False))
     return path
+
+
+@contextmanager
+def run_until(
+    instant: Callable[[Path], bool], drill: Path, folder: Path
+) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """A run of the drill which has just come to that instant, and its own folder; killed afterwards if it still runs.
+
+    `instant` says of a run's folder whether it has come. A run that is starved breaks nothing: another is started.
+    """
+    said = folder / "said"
+    for number in range(TRIES):
+        runs = folder / str(number)
+        with said.open("wb") as file:
+            run = subprocess.Popen(command("run", drill, "--runs", runs), cwd=PROJECT.root, stdout=file, stderr=file)
+        try:
+            while run.poll() is None:
+                if there := next(filter(instant, runs.glob("2*")), None):
+                    yield run, there
+                    return
+                time.sleep(0.05)
+        finally:
+            run.kill()
+            run.wait()
+        if run.returncode != INCONCLUSIVE:
+            break
+    raise AssertionError(said.read_text())
+
+
+def fault_held(run: Path) -> bool:
+    """Whether the fault of the run in this folder has taken hold."""
+    return bool(records(run, "effect_shown"))
 
 
 @pytest.fixture

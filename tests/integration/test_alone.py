@@ -5,19 +5,18 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from drill_runner.model.result import Verdict
-from tests.integration.conftest import PROJECT, Ended, command, records
-from tests.torture.kill import CLEAN_WITHIN_S, look_for_leases, until_both_serve
-from tests.torture.residue import LAB, Snapshot, differences, look
+from tests.integration.conftest import PROJECT, Ended, command, fault_held, run_until
+from tests.torture.kill import CLEAN_WITHIN_S, left_behind, look_for_leases, until_both_serve
+from tests.torture.residue import LAB, Snapshot, look
+from tests.waiting import wait_until
 
 TARGET = "gpu1"
-CUT_FOR_S = 20
 HANG = f"""\
 summary: A replica hangs until somebody ends that; nobody does.
 faults:
@@ -33,10 +32,20 @@ postconditions: [endpoint, pool_full]
 renew_within_s: 10
 """
 NOBODY_SERVES = "blast_radius: {max_hosts: 2, keep_serving: 0}\n"
-CUT = f"""\
-nft 'add table inet test_cut_off; add chain inet test_cut_off in {{ type filter hook input priority -400; }}'
+CUT = """\
+nft 'add table inet test_cut_off; add chain inet test_cut_off in { type filter hook input priority -400; }'
 nft add rule inet test_cut_off in tcp dport 22 drop
-systemd-run --quiet --collect --on-active={CUT_FOR_S} --timer-property=AccuracySec=1s nft delete table inet test_cut_off
+"""
+CONNECT_AGAIN = "nft 'add table inet test_cut_off; delete table inet test_cut_off'"
+HELD = "/run/systemd/system/llm-server.service.d/test-held.conf"
+HOLD = f"""\
+mkdir -p {HELD.rpartition("/")[0]}
+cat > {HELD} <<'END'
+[Service]
+TimeoutStopSec=120
+ExecStopPost=/bin/sh -c 'while [ -e {HELD} ]; do sleep 0.05; done'
+END
+systemctl daemon-reload
 """
 
 
@@ -49,46 +58,34 @@ def on_target(shell: str) -> str:
     return done.stdout
 
 
-def until_clean(before: Snapshot) -> None:
-    deadline = time.monotonic() + CLEAN_WITHIN_S
-    while (left := differences(before, look())) and time.monotonic() < deadline:
-        time.sleep(1)
-    assert left == []
-
-
 @pytest.fixture
 def before() -> Snapshot:
     return look()
 
 
+@pytest.fixture
+def connected() -> Iterator[None]:
+    """Whatever becomes of the test, its target can be reached again."""
+    yield
+    on_target(CONNECT_AGAIN)
+
+
+@pytest.mark.usefixtures("connected")
 def test_one_that_is_cut_off_from_its_controller(tmp_path: Path, before: Snapshot):
-    plan, runs = tmp_path / "hang.yml", tmp_path / "runs"
+    plan = tmp_path / "hang.yml"
     plan.write_text(HANG)
-    run = subprocess.Popen(
-        command("run", plan, "--runs", runs, "--json"), cwd=PROJECT.root, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        deadline = time.monotonic() + CLEAN_WITHIN_S
-        while not any(records(folder, "effect_shown") for folder in runs.glob("2*")):
-            assert run.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+    leases = "ls /var/lib/drill-lease; systemctl list-units --plain 'drill-lease-*'"
+    with run_until(fault_held, plan, tmp_path) as (run, folder):
         on_target(CUT)
-        while "drill-lease" in on_target("ls /var/lib/drill-lease; systemctl list-units --plain 'drill-lease-*'"):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        # Nobody could have told it: the cut still holds.
-        assert "test_cut_off" in on_target("nft list tables")
-        said, _ = run.communicate(timeout=CLEAN_WITHIN_S)
-    finally:
-        run.kill()
-        run.wait()
-    result = json.loads(said)
+        wait_until(lambda: "drill-lease" not in on_target(leases))  # and nobody could have told it
+        on_target(CONNECT_AGAIN)
+        run.wait(CLEAN_WITHIN_S)
+    result = json.loads((folder / "result.json").read_text())
     texts = [reason["text"] for reason in result["reasons"]]
     # Whole again it is, and yet this was no recovery.
     assert result["verdict"] == "inconclusive", texts
     assert any("undoes its fault, which may have passed for the recovery" in text for text in texts), texts
-    until_clean(before)
+    assert left_behind(before) == []
 
 
 @pytest.fixture
@@ -115,11 +112,14 @@ def test_one_that_loses_its_power_while_it_is_broken():
     broken = look()
     for verb in ("kill", "start"):
         subprocess.run(["podman", verb, f"{LAB}-{TARGET}"], check=True, capture_output=True)
-    deadline = time.monotonic() + CLEAN_WITHIN_S
-    while look_for_leases() != {}:
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
-    healed = look()
+    wait_until(lambda: look_for_leases() == {})
+    healed: Snapshot = {}
+
+    def answers() -> bool:
+        nonlocal healed
+        return "models" in (healed := look())[TARGET]
+
+    wait_until(answers)  # it may have to boot on
     assert healed[TARGET]["models"] != broken[TARGET]["models"]
     assert healed[TARGET]["models"] == healed["gpu2"]["models"]
 
@@ -144,9 +144,18 @@ def test_damage_beyond_what_was_agreed_on_ends_the_drill(drill, tmp_path: Path, 
     assert "more damage than was agreed on" in ended.result.reasons[0].text
     assert "abort_if.outage_s is 2" in ended.result.reasons[0].text
     assert [record["reverted"] for record in ended.journal("run_ended")] == [True]
-    until_clean(before)
+    assert left_behind(before) == []
 
 
+@pytest.fixture
+def held() -> Iterator[None]:
+    """The engine's unit, once told to stop, is stopping until `HELD` is gone: as long as it takes to look."""
+    on_target(HOLD)
+    yield
+    on_target(f"rm -f {HELD} && systemctl daemon-reload")
+
+
+@pytest.mark.usefixtures("held")
 @pytest.mark.parametrize(
     ("playbook", "targets"), [("restore.yml", "restore_targets"), ("recover_volume.yml", "recover_targets")]
 )
@@ -154,21 +163,20 @@ def test_a_repair_whose_controller_dies_is_completed(playbook: str, targets: str
     """The host has stopped its engine for it, and starts it again; who let the host out of the pool may be gone."""
     program = str(Path(sys.executable).with_name("ansible-playbook"))
     asked = [program, "-i", str(PROJECT.lab_inventory), f"playbooks/{playbook}", "-e", f"{targets}={TARGET}"]
-    engine = "for what in ActiveState InvocationID; do systemctl show -P $what llm-server.service; done"
-    served = on_target(engine).split()
+
+    def engine(what: str) -> str:
+        return on_target(f"systemctl show -P {what} llm-server.service").strip()
+
+    served = engine("InvocationID")
     repair = subprocess.Popen(asked, cwd=PROJECT.root, stdout=subprocess.DEVNULL, start_new_session=True)
-    deadline = time.monotonic() + CLEAN_WITHIN_S
     try:
-        while on_target(engine).split()[0] == "active":
-            assert time.monotonic() < deadline
-            assert repair.poll() is None
-            time.sleep(0.02)
+        wait_until(lambda: engine("ActiveState") == "deactivating" or repair.poll() is not None)
+        assert repair.poll() is None
     finally:
         os.killpg(repair.pid, signal.SIGKILL)
         repair.wait()
-    while (now := on_target(engine).split())[0] != "active":
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    assert now[1] != served[1]
+    on_target(f"rm {HELD}")
+    wait_until(lambda: engine("ActiveState") == "active")
+    assert engine("InvocationID") != served
     assert until_both_serve() == ()
-    until_clean(before)
+    assert left_behind(before) == []

@@ -9,6 +9,7 @@ import pytest
 from tests.integration.conftest import PROJECT, command
 from tests.torture.kill import pool
 from tests.torture.residue import LAB
+from tests.waiting import wait_until
 
 STATE = Path.home() / ".local/state/drill_runner" / LAB
 LAST = STATE / "rehearsals/gpu1/last.json"
@@ -34,7 +35,7 @@ def test_backups_restore_on_an_empty_host(secrets):
     for kind in told["kinds"]:
         assert 0 <= kind["rpa_lower_s"] <= kind["rpa_upper_s"] <= kind["rpo_s"]
     assert f"{LAB}-restore-room" not in containers()
-    assert set(pool().values()) == {"UP"}
+    wait_until(lambda: set(pool().values()) == {"UP"}, otherwise=pool)
     assert [name for name, value in secrets.items() if value in done.stdout + LAST.read_text()] == []
 
 

@@ -8,9 +8,7 @@ import jsonschema
 
 from drill_runner.model.result import Verdict
 from drill_runner.report import schema
-from tests.integration.conftest import PROJECT, RESULT, TRIES, calm, command, records
-
-INCONCLUSIVE = 3
+from tests.integration.conftest import INCONCLUSIVE, PROJECT, RESULT, TRIES, calm, command, records
 
 
 def call(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -12,17 +12,14 @@ from pathlib import Path
 import yaml
 
 from drill_runner.observe.pool import parse
-from tests.integration.conftest import PROJECT, TRIES, command
+from tests.integration.conftest import INCONCLUSIVE, PROJECT, TRIES, command
 from tests.torture.points import Point
 from tests.torture.residue import HOSTS, LAB, LEASES, Snapshot, differences, look
 
 RENEW_WITHIN_S = 10
-INCONCLUSIVE = 3
 CLEAN_WITHIN_S = 180.0
 """Until the hosts are as before: some have to boot, and load their weights."""
 RUN_WITHIN_S = 300.0
-SERVE_WITHIN_S = 20.0
-"""Until a replica that is whole has been let in by its checks."""
 LOOK_EVERY_S = 0.05
 ENDPOINT = yaml.safe_load((PROJECT.lab_inventory / "group_vars/all/drill.yml").read_text())["drill_endpoint"]
 
@@ -82,7 +79,7 @@ def _kill_at(point: Point, before: Snapshot, folder: Path) -> Fate:
         run.wait()
     lines = _lines(runs)
     begun, undone = _undone(killed) if reached else (0.0, 0.0)
-    left = (*_left(before), *until_both_serve())
+    left = (*left_behind(before), *until_both_serve())
     return Fate(point, lines, None if reached else run.returncode, begun, undone, left)
 
 
@@ -94,7 +91,7 @@ def until_both_serve() -> tuple[str, ...]:
     A recovery that died with its runner has left its target drained. That is no fault's doing and no target can know of
     it; `drill_runner resume` would have ended the recovery.
     """
-    deadline = time.monotonic() + SERVE_WITHIN_S
+    deadline = time.monotonic() + CLEAN_WITHIN_S
     while (states := set(pool().values())) != {"UP"}:
         if "DRAIN" in states or time.monotonic() > deadline:
             program = str(Path(command()[0]).with_name("ansible-playbook"))
@@ -107,7 +104,7 @@ def until_both_serve() -> tuple[str, ...]:
 
 def pool() -> dict[str, str]:
     """What the load balancer thinks of each replica."""
-    with urllib.request.urlopen(ENDPOINT["pool_stats_url"], timeout=5) as answer:  # noqa: S310 the lab's own
+    with urllib.request.urlopen(ENDPOINT["pool_stats_url"], timeout=60) as answer:  # noqa: S310 the lab's own
         return parse(answer.read().decode(), ENDPOINT["pool_backend"])
 
 
@@ -204,7 +201,8 @@ def _root(name: str) -> Path | None:
     return None
 
 
-def _left(before: Snapshot) -> list[str]:
+def left_behind(before: Snapshot) -> list[str]:
+    """What is still different from before when the hosts have had the time to put it right."""
     deadline = time.monotonic() + CLEAN_WITHIN_S
     while True:
         left = differences(before, look())
