@@ -1,5 +1,6 @@
 """A target that nobody can reach, or that is switched off while it is broken, puts itself right."""
 
+import contextlib
 import json
 import os
 import signal
@@ -173,7 +174,8 @@ def test_a_repair_whose_controller_dies_is_completed(playbook: str, targets: str
         wait_until(lambda: engine("ActiveState") == "deactivating" or repair.poll() is not None)
         assert repair.poll() is None
     finally:
-        os.killpg(repair.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(repair.pid, signal.SIGKILL)
         repair.wait()
     on_target(f"rm {HELD}")
     wait_until(lambda: engine("ActiveState") == "active")
