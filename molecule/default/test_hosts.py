@@ -8,7 +8,7 @@ testinfra_hosts = ["ansible://lab"]
 
 
 def test_system_runs(host):
-    state = host.run("systemctl is-system-running")
+    state = host.run("systemctl is-system-running --wait")
     assert state.stdout.strip() == "running", host.run("systemctl --failed --no-legend").stdout
 
 

@@ -92,7 +92,7 @@ FRAGMENTS = st.sampled_from([*":-[]{}'\"|>#?~=\n\t a1", *TAGS, *VALUES, *WORDS])
 
 
 @pytest.mark.slow
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(text=st.one_of(st.text(), st.lists(FRAGMENTS, max_size=30).map("".join)))
 def test_no_text_does_worse_than_a_usage_error(project: Project, text: str) -> None:
     only_a_usage_error(project, text)
@@ -102,7 +102,7 @@ GOOD = FILES["drills/bitrot.yml"].replace("        ", "")
 
 
 @pytest.mark.slow
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(start=st.integers(0, len(GOOD)), length=st.integers(0, 12), put=st.one_of(FRAGMENTS, st.text(max_size=3)))
 def test_no_slip_in_a_good_drill_does_worse_either(project: Project, start: int, length: int, put: str) -> None:
     only_a_usage_error(project, GOOD[:start] + put + GOOD[start + length :])

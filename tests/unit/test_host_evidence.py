@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
@@ -175,7 +175,6 @@ def test_contradicting_exchanges_tell_nothing():
     assert clock_of([]) is None
 
 
-@settings(deadline=None)
 @given(
     ahead=st.floats(-1e5, 1e5),
     at=st.floats(0, 1e5),
@@ -463,7 +462,6 @@ spans = st.tuples(st.floats(0, 100), st.floats(0, 10)).map(lambda one: Interval(
 NAMES: tuple[MarkName, ...] = ("effect", "first_failure", "detected", "process_started", "restored", "whole")
 
 
-@settings(deadline=None)
 @given(at=st.lists(st.none() | spans, min_size=len(NAMES), max_size=len(NAMES)))
 def test_no_stretch_is_negative_and_none_is_lost(at):
     marks = [Mark(name=name, instant=one, since_effect=None, evidence="") for name, one in zip(NAMES, at, strict=True)]
@@ -473,7 +471,6 @@ def test_no_stretch_is_negative_and_none_is_lost(at):
     assert all(0 <= stretch.duration.lower <= stretch.duration.upper for stretch in made)
 
 
-@settings(deadline=None)
 @given(at=st.lists(spans, min_size=len(NAMES), max_size=len(NAMES)))
 def test_marks_that_do_not_overlap_are_in_order(at):
     instants = [
